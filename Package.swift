@@ -1,0 +1,62 @@
+// swift-tools-version: 6.1
+import PackageDescription
+
+// No library is linked: libtorch, libsndfile, soxr and FluidSynth are opened at run time by whoever
+// needs them, so `swift build` needs the Swift toolchain alone.
+let strict: [SwiftSetting] = [
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+]
+
+let package = Package(
+  name: "legato",
+  platforms: [.macOS(.v15), .iOS(.v18)],
+  products: [
+    .library(name: "Legato", targets: ["Legato"]),
+    .library(name: "LegatoTraining", targets: ["LegatoTraining", "LegatoEvaluation"]),
+    .executable(name: "legato", targets: ["LegatoCLI"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+  ],
+  targets: [
+    // C, hidden behind its Swift module.
+    .target(name: "CKernels"),
+    .target(name: "CTorchAPI"),
+
+    // What an app embeds.
+    .target(name: "LegatoTensor", dependencies: ["CKernels"], swiftSettings: strict),
+    .target(name: "LegatoNN", dependencies: ["LegatoTensor"], swiftSettings: strict),
+    .target(name: "LegatoCodecs", dependencies: ["LegatoNN"], swiftSettings: strict),
+    .target(name: "LegatoModels", dependencies: ["LegatoCodecs", "LegatoNN"], swiftSettings: strict),
+    .target(name: "LegatoAudio", swiftSettings: strict),
+    .target(name: "Legato", dependencies: ["LegatoModels"], swiftSettings: strict),
+
+    // Training and tools.
+    .target(name: "LegatoTorch", dependencies: ["CTorchAPI", "LegatoTensor"], swiftSettings: strict),
+    .target(
+      name: "LegatoEvaluation", dependencies: ["LegatoAudio", "LegatoModels"], swiftSettings: strict),
+    .target(
+      name: "LegatoTraining",
+      dependencies: [
+        "LegatoAudio", "LegatoEvaluation", "LegatoModels", "LegatoTorch",
+        .product(name: "Yams", package: "Yams"),
+      ], swiftSettings: strict),
+    .executableTarget(
+      name: "LegatoCLI",
+      dependencies: [
+        "Legato", "LegatoAudio", "LegatoEvaluation", "LegatoTraining",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ], swiftSettings: strict),
+
+    .testTarget(name: "LegatoTensorTests", dependencies: ["LegatoTensor"], swiftSettings: strict),
+    .testTarget(name: "LegatoNNTests", dependencies: ["LegatoNN", "LegatoTorch"], swiftSettings: strict),
+    .testTarget(name: "LegatoAudioTests", dependencies: ["LegatoAudio"], swiftSettings: strict),
+    .testTarget(name: "LegatoTorchTests", dependencies: ["LegatoNN", "LegatoTorch"], swiftSettings: strict),
+    .testTarget(
+      name: "LegatoModelsTests", dependencies: ["Legato", "LegatoModels", "LegatoTorch"], swiftSettings: strict),
+    .testTarget(name: "LegatoTrainingTests", dependencies: ["LegatoTraining"], swiftSettings: strict),
+    .testTarget(name: "LegatoCLITests", dependencies: ["LegatoCLI"], swiftSettings: strict),
+  ]
+)

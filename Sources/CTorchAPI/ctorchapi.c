@@ -1,0 +1,1 @@
+#include "legato_torch.h"
