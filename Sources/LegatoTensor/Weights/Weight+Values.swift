@@ -47,3 +47,19 @@ extension Weight {
     }
   }
 }
+
+extension Weight {
+  /// Whether no value is NaN or infinite.
+  public var isFinite: Bool {
+    func all<Bits: FixedWidthInteger>(_ bytes: UnsafeRawBufferPointer, _ type: Bits.Type, exponent mask: Bits) -> Bool {
+      var bad: Bits = 0
+      for bits in bytes.assumingMemoryBound(to: Bits.self) { bad |= bits & mask == mask ? 1 : 0 }
+      return bad == 0
+    }
+    switch format {
+    case .float32: return all(storage.bytes, UInt32.self, exponent: 0x7f80_0000)
+    case .bfloat16: return all(storage.bytes, UInt16.self, exponent: 0x7f80)
+    case .int8: return scales.map { all($0.bytes, UInt32.self, exponent: 0x7f80_0000) } ?? true
+    }
+  }
+}
