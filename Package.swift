@@ -31,7 +31,7 @@ let package = Package(
     .target(name: "LegatoCodecs", dependencies: ["LegatoNN"], swiftSettings: strict),
     .target(name: "LegatoModels", dependencies: ["LegatoCodecs", "LegatoNN"], swiftSettings: strict),
     .target(name: "LegatoAudio", swiftSettings: strict),
-    .target(name: "Legato", dependencies: ["LegatoModels"], swiftSettings: strict),
+    .target(name: "Legato", dependencies: ["LegatoAudio", "LegatoModels"], swiftSettings: strict),
 
     // Training and tools.
     .target(name: "LegatoTorch", dependencies: ["CTorchAPI", "LegatoTensor"], swiftSettings: strict),

@@ -53,3 +53,11 @@ public struct RandomStream: Sendable, Hashable {
     }
   }
 }
+
+extension RandomStream {
+  /// Fills memory with standard normal values from a position on, without allocation.
+  public func normal(into buffer: UnsafeMutableBufferPointer<Float>, from offset: Int) {
+    guard let address = buffer.baseAddress else { return }
+    lk_normal(seed, stream, UInt64(offset), address, Int64(buffer.count))
+  }
+}

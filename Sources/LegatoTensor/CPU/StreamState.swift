@@ -28,23 +28,37 @@ public final class StreamState {
 
   /// A copy of the whole state.
   public func save() -> [UInt8] {
-    var bytes: [UInt8] = []
-    bytes.reserveCapacity(byteCount)
-    for memory in memories { bytes += UnsafeRawBufferPointer(start: memory.pointer, count: memory.byteCount) }
-    return bytes
+    [UInt8](unsafeUninitializedCapacity: byteCount) { buffer, count in
+      save(into: UnsafeMutableRawBufferPointer(buffer))
+      count = byteCount
+    }
+  }
+
+  /// Copies the whole state into memory of `byteCount` bytes.
+  public func save(into buffer: UnsafeMutableRawBufferPointer) {
+    precondition(buffer.count >= byteCount, "the buffer is smaller than the state")
+    guard var target = buffer.baseAddress else { return }
+    for memory in memories {
+      target.copyMemory(from: memory.pointer, byteCount: memory.byteCount)
+      target += memory.byteCount
+    }
   }
 
   /// Puts a saved state back; false where it belongs to another layout.
   public func restore(_ bytes: [UInt8]) -> Bool {
     guard bytes.count == byteCount else { return false }
-    var position = 0
-    bytes.withUnsafeBytes { source in
-      for memory in memories {
-        if let base = source.baseAddress { memory.pointer.copyMemory(from: base + position, byteCount: memory.byteCount) }
-        position += memory.byteCount
-      }
-    }
+    bytes.withUnsafeBytes { restore(from: $0) }
     return true
+  }
+
+  /// Puts a state back from memory that ``save(into:)`` filled.
+  public func restore(from buffer: UnsafeRawBufferPointer) {
+    precondition(buffer.count >= byteCount, "the buffer is smaller than the state")
+    guard var source = buffer.baseAddress else { return }
+    for memory in memories {
+      memory.pointer.copyMemory(from: source, byteCount: memory.byteCount)
+      source += memory.byteCount
+    }
   }
 }
 
