@@ -152,6 +152,7 @@ private func problems(_ yaml: String, settings: [String] = []) -> [String] {
     ("kind: [\n", "is not valid YAML"),
     ("kind: model\nkind: codec\n", "occurs twice: kind"),
     ("kind: model\nseed: !!int 4\n\tx: 1", "is not valid YAML"),
+    (model + "name: a\u{7}b\n", "control characters"),
     (model + "? [a, b]\n: 1\n", "a key must be a word"),
     (String(repeating: "[", count: 100_000), "nested too deep"),
     (String(repeating: "- ", count: 100_000), "nested too deep"),
@@ -200,7 +201,7 @@ private func problems(_ yaml: String, settings: [String] = []) -> [String] {
 
 @Suite struct RecipeWritingTests {
   @Test(arguments: [
-    codec, model, model + "time_limit: 90\nfrom: 'a \"b\\\" ü\u{7}: #'\nname: 'null'\ndevice: cuda\n",
+    codec, model, model + "time_limit: 90\nfrom: \"a \\\"b\\\\ ü\\a: #\"\nname: 'null'\ndevice: cuda\n",
     model + "model: {layers: 2, sampler: {width: 9}}\noptimizer: {eps: 1.0e-12}\n",
   ])
   func roundTrip(yaml: String) throws {

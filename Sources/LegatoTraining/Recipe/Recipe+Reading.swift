@@ -69,6 +69,7 @@ extension Recipe {
       .init(
         line: context.mark.line, keyPath: "",
         message: "a key occurs twice: \(duplicates.sorted().joined(separator: ", "))")
+    case .reader(let problem, _, _, _): .init(keyPath: "", message: "is not valid YAML: \(problem)")
     default: .init(keyPath: "", message: "is not valid YAML")
     }
   }
