@@ -50,7 +50,7 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: strict),
 
-    .testTarget(name: "LegatoTensorTests", dependencies: ["LegatoTensor"], swiftSettings: strict),
+    .testTarget(name: "LegatoTensorTests", dependencies: ["CKernels", "LegatoTensor"], swiftSettings: strict),
     .testTarget(name: "LegatoNNTests", dependencies: ["LegatoNN", "LegatoTorch"], swiftSettings: strict),
     .testTarget(name: "LegatoAudioTests", dependencies: ["LegatoAudio"], swiftSettings: strict),
     .testTarget(name: "LegatoTorchTests", dependencies: ["LegatoNN", "LegatoTorch"], swiftSettings: strict),

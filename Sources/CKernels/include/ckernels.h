@@ -65,7 +65,7 @@ typedef enum {
   LK_IRFFT,
   // out = x . w^T (+ bias). p: x [M, K], w, bias or null, out [M, N], scales or null.
   // i: M, K, N, weight format (lk_weight_format), group (int8/int4: columns per scale), activation (lk_unary, or -1) applied to the output
-  // int8: w int8 [N, K], scales f32 [N, K/group]
+  // int8: w int8 [N, K], scales f32 [N, K/group].  int4: w as lk_to_int4 lays it out, scales alike.
   LK_LINEAR,
   // p: x [rows, n], weight or null, bias or null, out.  i: rows, n; f: epsilon
   LK_LAYER_NORM,
@@ -105,7 +105,7 @@ typedef enum { LK_F32 = 0, LK_BF16 = 1, LK_INT8 = 2, LK_INT4 = 3 } lk_weight_for
 // Null where the kernel does not exist for this instruction set.
 lk_kernel lk_kernel_for(lk_kernel_id id, lk_isa isa);
 
-// FFT plans: immutable after creation, shared by threads. n even, n/2 a product of 2, 3, 5 (null otherwise).
+// FFT plans: immutable after creation, shared by threads. n even, at most 16384 (scratch is on the stack), n/2 a product of 2, 3, 5 (null otherwise).
 typedef struct lk_fft lk_fft;
 lk_fft *lk_fft_create(int64_t n);
 void lk_fft_destroy(lk_fft *plan);
@@ -130,6 +130,9 @@ void lk_to_bf16(const float *in, uint16_t *out, int64_t count);
 void lk_from_bf16(const uint16_t *in, float *out, int64_t count);
 // Rows of [rows, columns] to int8 with one scale a group of columns (symmetric, max/127). group divides columns.
 void lk_to_int8(const float *in, int8_t *out, float *scales, int64_t rows, int64_t columns, int64_t group);
+// The same to int4 (max/7): rows of (columns + 1) / 2 bytes, column 2j in the low nibble, each nibble the value + 8.
+// group divides columns and is even, or is columns.
+void lk_to_int4(const float *in, uint8_t *out, float *scales, int64_t rows, int64_t columns, int64_t group);
 
 #ifdef __cplusplus
 }
