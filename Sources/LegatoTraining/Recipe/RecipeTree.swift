@@ -61,7 +61,9 @@ struct RecipeTree {
       }
     }
     let first = text.utf8.first
-    if plain, let first, first != UInt8(ascii: "-"), text.lowercased() != "null", text != "..." { return text }
+    if plain, let first, first != UInt8(ascii: "-"), text.lowercased() != "null", text != "..." {
+      return text
+    }
     var result = "\""
     for scalar in text.unicodeScalars {
       switch scalar {
@@ -70,7 +72,9 @@ struct RecipeTree {
       case "\n": result += "\\n"
       case "\t": result += "\\t"
       default:
-        if scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value) || scalar == "\u{2028}" || scalar == "\u{2029}" {
+        if scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value) || scalar == "\u{2028}"
+          || scalar == "\u{2029}"
+        {
           let digits = String(scalar.value, radix: 16)
           result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
         } else {
