@@ -67,7 +67,8 @@
           ], label: path),
         let bytes = try? child.output.read(4096), child.wait() == 0
       else { return nil }
-      return String(decoding: bytes, as: UTF8.self).split(separator: "\n").lazy.compactMap { Double($0) }.first
+      return String(decoding: bytes, as: UTF8.self).split(separator: "\n").lazy.compactMap { Double($0) }
+        .first
     }
   }
 #endif

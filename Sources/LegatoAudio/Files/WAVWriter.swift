@@ -51,7 +51,8 @@ public final class WAVWriter {
       throw AudioError.invalidArgument(name: "sample rate", reason: "\(sampleRate) Hz cannot be written")
     }
     guard (1...1024).contains(channels) else {
-      throw AudioError.invalidArgument(name: "channels", reason: "\(channels) cannot be written; use 1 to 1024")
+      throw AudioError.invalidArgument(
+        name: "channels", reason: "\(channels) cannot be written; use 1 to 1024")
     }
     self.path = path
     self.sampleRate = sampleRate
@@ -68,7 +69,8 @@ public final class WAVWriter {
   public func append(_ chunk: [[Float]]) throws {
     precondition(
       chunk.count == channels && chunk.allSatisfy { $0.count == chunk[0].count },
-      "WAVWriter.append: \(chunk.count) channels of \(chunk.map(\.count)) frames, \(channels) channels wanted")
+      "WAVWriter.append: \(chunk.count) channels of \(chunk.map(\.count)) frames, \(channels) channels wanted"
+    )
     for (channel, samples) in chunk.enumerated() {
       if let frame = samples.firstIndex(where: { !$0.isFinite }) {
         cancel()

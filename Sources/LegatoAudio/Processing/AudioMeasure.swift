@@ -43,7 +43,8 @@ public struct AudioMeasure: Sendable, Equatable {
     silenceShare = silent.isEmpty ? 0 : Double(silent.filter { $0 }.count) / Double(silent.count)
     let quiet = silent.reversed().prefix { $0 }.count
     silenceAtEnd =
-      quiet == silent.count ? buffer.duration : Double(quiet * Self.window(buffer)) / Double(buffer.sampleRate)
+      quiet == silent.count
+      ? buffer.duration : Double(quiet * Self.window(buffer)) / Double(buffer.sampleRate)
   }
 
   /// `20 · log10(amplitude)`.

@@ -55,7 +55,8 @@ public final class Resampler {
     precondition(!finished, "Resampler.process: called after finish()")
     precondition(
       chunk.count == channels && chunk.allSatisfy { $0.count == chunk[0].count },
-      "Resampler.process: \(chunk.count) channels of \(chunk.map(\.count)) frames, \(channels) channels wanted")
+      "Resampler.process: \(chunk.count) channels of \(chunk.map(\.count)) frames, \(channels) channels wanted"
+    )
     let frames = chunk[0].count
     if frames == 0 { return Array(repeating: [], count: channels) }
     let interleaved = [Float](unsafeUninitializedCapacity: frames * channels) { buffer, filled in
