@@ -40,7 +40,8 @@ private let hasSndFile = (try? SndFileLibrary.shared.get()) != nil
       let options =
         name == "mu-law.wav" ? ["-c:a", "pcm_mulaw"] : name == "a.ogg" ? ["-c:a", "libvorbis"] : []
       let path = try encoded(folder, name, options)
-      checkSine(try AudioFile.read(path), tolerance: 0.01)
+      // LAME turns the level down by 5 %.
+      checkSine(try AudioFile.read(path), tolerance: 0.02)
       #expect(try AudioFile.info(path).format.hasPrefix("libsndfile"))
     }
   }

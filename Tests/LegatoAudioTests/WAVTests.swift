@@ -217,14 +217,14 @@ struct WAVBytes {
       wav.format(channels: 2, extensible: true)
       wav.chunk("data", samples)
       var seed: UInt64 = 9
-      for _ in 0..<2000 {
+      for _ in 0..<1000 {
         var bytes = wav.bytes
         for _ in 0..<3 {
           seed = seed &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
           bytes[12 + Int(seed >> 33) % (bytes.count - 12)] = UInt8(truncatingIfNeeded: seed >> 20)
         }
         let path = folder + "/f.wav"
-        try Data(bytes).write(to: URL(fileURLWithPath: path))
+        try OutputFile.write(bytes, to: path)
         do {
           let source = try WAVSource(ByteStream(path: path))
           _ = try source.read(100)
