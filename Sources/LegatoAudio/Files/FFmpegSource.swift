@@ -1,5 +1,6 @@
 #if os(macOS) || os(Linux)
-  /// Files decoded by an `ffmpeg` child process into float WAV through a pipe: AAC, M4A, Opus in WebM, video sound.
+  /// Files decoded by an `ffmpeg` child process into float WAV through a pipe: AAC, M4A, Opus in WebM, video
+  /// sound.
   final class FFmpegSource: AudioSource {
     let frames: Int?
     let framesAreExact = false

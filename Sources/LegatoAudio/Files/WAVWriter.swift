@@ -1,7 +1,9 @@
 /// Writes a WAV file, or a WAV stream to standard output, chunk by chunk.
 ///
-/// A file is written aside in its own folder and renamed by ``finish()``; past 4 GB it becomes RF64 (EBU Tech 3306).
-/// Standard output (path "-"), devices and named pipes get a header of unknown length, so a player starts at once.
+/// A file is written aside in its own folder and renamed by ``finish()``; past 4 GB it becomes RF64 (EBU
+/// Tech 3306).
+/// Standard output (path "-"), devices and named pipes get a header of unknown length, so a player starts at
+/// once.
 public final class WAVWriter {
   /// How samples are stored.
   public enum Format: String, Sendable, CaseIterable {
@@ -134,7 +136,8 @@ public final class WAVWriter {
     return bytes
   }
 
-  /// Nearest integer, ties to even; +1 itself is one step beyond the largest and counts as clipped only past it.
+  /// Nearest integer, ties to even; +1 itself is one step beyond the largest and counts as clipped only past
+  /// it.
   @inline(__always)
   private static func integer(_ sample: Float, fullScale: Float, _ clipped: inout Int) -> Int32 {
     let scaled = (sample * fullScale).rounded(.toNearestOrEven)

@@ -164,11 +164,13 @@ extension Chart {
     let (left, right) = (Double(plot.x.lowerBound) + 10, Double(plot.x.upperBound) - size.width - 8)
     let (top, bottom) = (Double(plot.y.lowerBound) + 8, Double(plot.y.upperBound) - size.height - 8)
     let corners: [Point] = [(right, top), (left, top), (right, bottom), (left, bottom)]
-    let hidden = corners.map { corner in
-      series.reduce(0) { sum, series in
-        let points: [Point] = zip(series.x, series.y).map { (column($0, xAxis, plot), row($1, yAxis, plot)) }
-        return sum + Self.touched(points, from: corner, size: size)
+    let lines: [[Point]] = series.flatMap { series in
+      ([series.y] + (series.band.map { [$0.lower, $0.upper] } ?? [])).map { values in
+        zip(series.x, values).map { (column($0, xAxis, plot), row($1, yAxis, plot)) }
       }
+    }
+    let hidden = corners.map { corner in
+      lines.reduce(0) { $0 + Self.touched($1, from: corner, size: size) }
     }
     let best = hidden.indices.min { hidden[$0] < hidden[$1] } ?? 0
     return corners[best]

@@ -16,7 +16,8 @@ public final class Resampler {
   private var framesOut = 0
   private var finished = false
 
-  /// Throws ``AudioError/libraryMissing(name:install:)`` without libsoxr, or ``AudioError/resampling(reason:)``.
+  /// Throws ``AudioError/libraryMissing(name:install:)`` without libsoxr, or
+  /// ``AudioError/resampling(reason:)``.
   public convenience init(from inputRate: Int, to outputRate: Int, channels: Int) throws {
     try self.init(
       from: inputRate, to: outputRate, channels: channels, library: SoxrLibrary.shared.get())
