@@ -31,7 +31,7 @@ let package = Package(
     .target(name: "LegatoCodecs", dependencies: ["LegatoNN"], swiftSettings: strict),
     .target(name: "LegatoModels", dependencies: ["LegatoCodecs", "LegatoNN"], swiftSettings: strict),
     .target(name: "LegatoAudio", swiftSettings: strict),
-    .target(name: "Legato", dependencies: ["LegatoModels"], swiftSettings: strict),
+    .target(name: "Legato", dependencies: ["LegatoAudio", "LegatoModels"], swiftSettings: strict),
 
     // Training and tools.
     .target(name: "LegatoTorch", dependencies: ["CTorchAPI", "LegatoTensor"], swiftSettings: strict),
@@ -50,7 +50,7 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: strict),
 
-    .testTarget(name: "LegatoTensorTests", dependencies: ["LegatoTensor"], swiftSettings: strict),
+    .testTarget(name: "LegatoTensorTests", dependencies: ["CKernels", "LegatoTensor"], swiftSettings: strict),
     .testTarget(name: "LegatoNNTests", dependencies: ["LegatoNN", "LegatoTorch"], swiftSettings: strict),
     .testTarget(name: "LegatoAudioTests", dependencies: ["LegatoAudio"], swiftSettings: strict),
     .testTarget(name: "LegatoTorchTests", dependencies: ["LegatoNN", "LegatoTorch"], swiftSettings: strict),

@@ -1,1 +1,139 @@
+// The kernels of Legato's CPU engine.
+//
+// A plan is an array of `lk_call`. Every kernel has one signature, reads its operands from the call and does
+// the share `thread` of `threads` of the work. Work is split over outputs, never over a summed dimension, so
+// that results do not depend on the number of threads; a row's result does not depend on how many rows there are.
 #pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define LK_MAX_POINTERS 10
+#define LK_MAX_INTS 32
+#define LK_MAX_RANK 6
+
+typedef struct lk_call lk_call;
+typedef void (*lk_kernel)(const lk_call *call, int thread, int threads);
+
+struct lk_call {
+  lk_kernel kernel;
+  void *p[LK_MAX_POINTERS];   // operands, as each kernel's comment says; absent ones are null
+  int64_t i[LK_MAX_INTS];
+  float f[4];
+  int32_t parallel;           // 0: the caller's thread alone, 1: split over the pool
+};
+
+// Instruction sets, slowest first. LEGATO_ISA=scalar|avx2|avx512|neon forces a slower one.
+typedef enum { LK_SCALAR = 0, LK_AVX2 = 1, LK_AVX512 = 2, LK_NEON = 3 } lk_isa;
+lk_isa lk_best_isa(void);               // what this processor has, or what LEGATO_ISA asks for (if present)
+const char *lk_isa_name(lk_isa isa);
+
+// `lk_kernel_for(id, isa)` gives the kernel; ids are these. All tensors are contiguous, row-major, f32 unless said.
+typedef enum {
+  // p: in, out.  i: count, function (lk_unary)
+  LK_UNARY,
+  // Broadcasting. p: a, b, out.  i: function (lk_binary), rank, dims[6], strides_a[6], strides_b[6] (elements; out contiguous).
+  // Fast paths for equal strides and for b constant or repeating along leading axes are the kernel's own business.
+  LK_BINARY,
+  // p: in, out.  i: count, function (lk_binary); f: c.  out = in (function) c
+  LK_SCALAR_OP,
+  // out = condition != 0 ? a : b, same shapes. p: condition, a, b, out.  i: count
+  LK_SELECT,
+  // p: in, out.  i: function (lk_reduction), outer, n, inner: in [outer, n, inner] -> out [outer, inner]
+  LK_REDUCE,
+  // p: in, out.  i: rows, n
+  LK_SOFTMAX,
+  // p: a, b, out.  i: batch rank (<=4), batch dims[4], batch strides_a[4], batch strides_b[4], M, N, K, b_transposed
+  // a [.., M, K], b [.., K, N] or [.., N, K] (b_transposed), out [.., M, N]
+  LK_MATMUL,
+  // Strided copy of 4-byte elements. p: in, out.  i: rank, dims[6], strides_in[6], strides_out[6], offset_in, offset_out
+  LK_COPY,
+  // p: out.  i: count; f: value
+  LK_FILL,
+  // p: table, indices (int32), out.  i: count, width, rows.  An index out of range gives a row of zeros.
+  LK_GATHER,
+  // p: in [batch, length], out [batch, frames, size].  i: batch, length, frames, size, hop
+  LK_FRAME,
+  // p: in [batch, frames, size], out [batch, (frames-1)*hop+size].  i: batch, frames, size, hop
+  LK_OVERLAP_ADD,
+  // p: in [rows, n], out [rows, 2, n/2+1] (real parts, then imaginary), plan (lk_fft*), i: rows, n.  n even.
+  LK_RFFT,
+  // p: in [rows, 2, n/2+1], out [rows, n], plan.  i: rows, n.  Scaled by 1/n; imaginary parts of bins 0 and n/2 ignored.
+  LK_IRFFT,
+  // out = x . w^T (+ bias). p: x [M, K], w, bias or null, out [M, N], scales or null.
+  // i: M, K, N, weight format (lk_weight_format), group (int8/int4: columns per scale), activation (lk_unary, or -1) applied to the output
+  // int8: w int8 [N, K], scales f32 [N, K/group].  int4: w as lk_to_int4 lays it out, scales alike.
+  LK_LINEAR,
+  // p: x [rows, n], weight or null, bias or null, out.  i: rows, n; f: epsilon
+  LK_LAYER_NORM,
+  LK_RMS_NORM,
+  // Rotary embedding on pairs (j, j + D/2). p: x [B, T, H, D], positions (int32 [T]), out.  i: B, T, H, D; f: base.
+  // angle = position * base^(-2j/D), computed in double (positions grow without bound).
+  LK_ROTARY,
+  // Causal attention within a window, plus sinks that every position sees. p: q [B,T,H,D], k, v, sink_k [S,H,D] or null, sink_v, out [B,T,H,D].
+  // i: B, T, H, D, window (position t sees t-window+1 ... t), S; f: scale
+  LK_ATTENTION,
+  // The same on a stream. p: q, k, v (as above, T new positions), sink_k, sink_v, cache_k [B, window, H, D] (ring: slot = position % window), cache_v, position (int32 [1]: of the first new one), out.
+  // i: B, T, H, D, window, S; f: scale.  Each new position is written to its slot before its query is answered, so T may be any number.
+  LK_ATTENTION_STREAM,
+  // Causal depthwise convolution. p: x [B,T,C], w [C,K], bias [C] or null, out [B,T,C].  i: B, T, C, K.  out[t] = sum_j w[j] * x[t-K+1+j], zeros before the start
+  LK_DEPTHWISE,
+  // p: x, w, bias, tail [B,K-1,C] (the last K-1 inputs; updated), out.  Same i.
+  LK_DEPTHWISE_STREAM,
+  // out = x * (1 + scale) + shift. p: x [rows, n], shift [rows / repeat, n], scale [rows / repeat, n], out.  i: rows, n, repeat
+  LK_MODULATE,
+  // out = x + gate * h. p: x [rows, n], gate [rows / repeat, n], h, out.  i: rows, n, repeat
+  LK_GATED_ADD,
+  // p: in [batch, frames*hop], tail [batch, size-hop] (updated), out [batch, frames, size].  i: batch, frames, size, hop.  Frame j ends at sample (j+1)*hop of the chunk.
+  LK_FRAME_STREAM,
+  // p: in [batch, frames, size], tail [batch, size-hop] (updated), out [batch, frames*hop].  i: batch, frames, size, hop
+  LK_OVERLAP_ADD_STREAM,
+  LK_KERNEL_COUNT
+} lk_kernel_id;
+
+typedef enum {
+  LK_NEGATE, LK_ABSOLUTE, LK_EXP, LK_LOG, LK_SQRT, LK_RSQRT, LK_SIN, LK_COS, LK_TANH, LK_SIGMOID, LK_RELU, LK_GELU /* tanh form */,
+  LK_SILU, LK_SOFTPLUS, LK_SQUARE, LK_UNARY_COUNT
+} lk_unary;
+typedef enum { LK_ADD, LK_SUBTRACT, LK_MULTIPLY, LK_DIVIDE, LK_MAXIMUM, LK_MINIMUM, LK_POWER, LK_GREATER, LK_BINARY_COUNT } lk_binary;
+typedef enum { LK_SUM, LK_MEAN, LK_MAX } lk_reduction;
+typedef enum { LK_F32 = 0, LK_BF16 = 1, LK_INT8 = 2, LK_INT4 = 3 } lk_weight_format;
+
+// Null where the kernel does not exist for this instruction set.
+lk_kernel lk_kernel_for(lk_kernel_id id, lk_isa isa);
+
+// FFT plans: immutable after creation, shared by threads. n even, at most 16384 (scratch is on the stack), n/2 a product of 2, 3, 5 (null otherwise).
+typedef struct lk_fft lk_fft;
+lk_fft *lk_fft_create(int64_t n);
+void lk_fft_destroy(lk_fft *plan);
+
+// Threads. A pool of `threads` (the caller's included). Denormals are flushed in lk_run on every thread and the caller's mode restored.
+// A barrier spins at most about 50 microseconds, then sleeps. One lk_run at a time on one pool.
+typedef struct lk_pool lk_pool;
+lk_pool *lk_pool_create(int threads);
+void lk_pool_destroy(lk_pool *pool);
+int lk_pool_threads(const lk_pool *pool);
+void lk_run(lk_pool *pool, const lk_call *calls, int64_t count);
+
+// Philox 4x32-10 (Salmon et al. 2011). Block `index` of stream (key): out[4]. The same everywhere.
+void lk_philox(uint64_t key, uint64_t stream, uint64_t index, uint32_t out[4]);
+// `count` values from position `offset` of the stream. Uniform in (0, 1); normals by Box-Muller on our own polynomials,
+// the same bits on every machine and instruction set (no libm, no contraction).
+void lk_uniform(uint64_t key, uint64_t stream, uint64_t offset, float *out, int64_t count);
+void lk_normal(uint64_t key, uint64_t stream, uint64_t offset, float *out, int64_t count);
+
+// bf16 <-> f32, round to nearest even.
+void lk_to_bf16(const float *in, uint16_t *out, int64_t count);
+void lk_from_bf16(const uint16_t *in, float *out, int64_t count);
+// Rows of [rows, columns] to int8 with one scale a group of columns (symmetric, max/127). group divides columns.
+void lk_to_int8(const float *in, int8_t *out, float *scales, int64_t rows, int64_t columns, int64_t group);
+// The same to int4 (max/7): rows of (columns + 1) / 2 bytes, column 2j in the low nibble, each nibble the value + 8.
+// group divides columns and is even, or is columns.
+void lk_to_int4(const float *in, uint8_t *out, float *scales, int64_t rows, int64_t columns, int64_t group);
+
+#ifdef __cplusplus
+}
+#endif

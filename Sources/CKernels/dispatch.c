@@ -1,0 +1,66 @@
+#include "ckernels.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+extern const lk_kernel lk_kernels_scalar[LK_KERNEL_COUNT];
+#if defined(__x86_64__)
+extern const lk_kernel lk_kernels_avx2[LK_KERNEL_COUNT];
+extern const lk_kernel lk_kernels_avx512[LK_KERNEL_COUNT];
+#elif defined(__aarch64__)
+extern const lk_kernel lk_kernels_neon[LK_KERNEL_COUNT];
+#endif
+
+static int available(lk_isa isa) {
+  switch (isa) {
+    case LK_SCALAR: return 1;
+#if defined(__x86_64__)
+    case LK_AVX2: return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+    case LK_AVX512:
+      return available(LK_AVX2) && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+             __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+#elif defined(__aarch64__)
+    case LK_NEON: return 1;
+#endif
+    default: return 0;
+  }
+}
+
+static const lk_isa every_isa[] = {LK_NEON, LK_AVX512, LK_AVX2, LK_SCALAR};
+
+const char *lk_isa_name(lk_isa isa) {
+  switch (isa) {
+    case LK_SCALAR: return "scalar";
+    case LK_AVX2: return "avx2";
+    case LK_AVX512: return "avx512";
+    case LK_NEON: return "neon";
+    default: return "unknown";
+  }
+}
+
+lk_isa lk_best_isa(void) {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+#endif
+  const char *wanted = getenv("LEGATO_ISA");
+  for (int pass = wanted ? 0 : 1; pass < 2; pass++)
+    for (size_t j = 0; j < sizeof every_isa / sizeof *every_isa; j++)
+      if (available(every_isa[j]) && (pass == 1 || strcmp(wanted, lk_isa_name(every_isa[j])) == 0)) return every_isa[j];
+  return LK_SCALAR;
+}
+
+lk_kernel lk_kernel_for(lk_kernel_id id, lk_isa isa) {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+#endif
+  if ((int)id < 0 || id >= LK_KERNEL_COUNT || !available(isa)) return 0;
+  switch (isa) {
+#if defined(__x86_64__)
+    case LK_AVX2: return lk_kernels_avx2[id];
+    case LK_AVX512: return lk_kernels_avx512[id];
+#elif defined(__aarch64__)
+    case LK_NEON: return lk_kernels_neon[id];
+#endif
+    default: return lk_kernels_scalar[id];
+  }
+}

@@ -1,0 +1,98 @@
+// LK_LINEAR and LK_MATMUL.
+#pragma once
+#include "dot.h"
+#include "elementwise.h"
+
+static void kernel_linear(const lk_call *c, int thread, int threads) {
+  const int64_t M = c->i[0], K = c->i[1], N = c->i[2], group = c->i[4];
+  const int format = (int)c->i[3], activation = (int)c->i[5];
+  const int scaled = format == LK_INT8 || format == LK_INT4;
+  const int64_t row_bytes = format == LK_F32 ? 4 * K : format == LK_BF16 ? 2 * K : format == LK_INT8 ? K : (K + 1) / 2;
+  lk_dot d = {
+    .x = c->p[0], .stride_x = K, .w = c->p[1], .bytes_w = row_bytes, .scales = c->p[4],
+    .groups = scaled ? K / group : 1, .group = scaled ? group : K, .K = K, .bias = c->p[2], .out = c->p[3], .stride_out = N,
+  };
+  int64_t m0 = 0, m1 = M, n0 = 0, n1 = N;
+  if (N >= 64 * threads || M < LK_MR * threads) lk_share(N, N >= 32 * threads ? 16 : 1, thread, threads, &n0, &n1);
+  else lk_share(M, LK_MR, thread, threads, &m0, &m1);
+  // A panel of weights stays in the second-level cache while all rows pass over it.
+  const int64_t panel = lk_max64(16, 131072 / lk_max64(1, row_bytes) / 16 * 16);
+  for (int64_t n = n0; n < n1; n += panel) {
+    int64_t stop = lk_min64(n1, n + panel);
+    dot_any(format, &d, m0, m1, n, stop);
+    if (activation >= 0)
+      for (int64_t m = m0; m < m1; m++) apply_unary(activation, d.out + m * N + n, d.out + m * N + n, stop - n);
+  }
+}
+
+// out[m ..< m + mr, n ..< n + nv vectors] = a . b, b [K, N]: one accumulator an output, k in order.
+LK_INLINE void outer_block(const int mr, const int nv, const float *a, const float *b, float *out, int64_t K, int64_t N, int64_t columns) {
+  vf acc[8][4];
+  const int partial = nv == 1;
+  LK_UNROLL
+  for (int i = 0; i < mr; i++) {
+    LK_UNROLL
+    for (int j = 0; j < nv; j++) acc[i][j] = v_zero();
+  }
+  for (int64_t k = 0; k < K; k++) {
+    vf row[4];
+    LK_UNROLL
+    for (int j = 0; j < nv; j++) row[j] = partial ? v_load_n(b + k * N, columns) : v_load(b + k * N + j * W);
+    LK_UNROLL
+    for (int i = 0; i < mr; i++) {
+      vf x = v_set(a[i * K + k]);
+      LK_UNROLL
+      for (int j = 0; j < nv; j++) acc[i][j] = v_fma(x, row[j], acc[i][j]);
+    }
+  }
+  LK_UNROLL
+  for (int i = 0; i < mr; i++) {
+    LK_UNROLL
+    for (int j = 0; j < nv; j++) {
+      if (partial) v_store_n(out + i * N, acc[i][j], columns);
+      else v_store(out + i * N + j * W, acc[i][j]);
+    }
+  }
+}
+
+static void outer_range(const float *a, const float *b, float *out, int64_t K, int64_t N, int64_t m0, int64_t m1, int64_t n0, int64_t n1) {
+  int64_t m = m0;
+#define COLUMNS(MR)                                                                                                  \
+  {                                                                                                                  \
+    int64_t n = n0;                                                                                                  \
+    for (; n + 4 * W <= n1; n += 4 * W) outer_block(MR, 4, a + m * K, b + n, out + m * N + n, K, N, 0);              \
+    for (; n < n1; n += W) outer_block(MR, 1, a + m * K, b + n, out + m * N + n, K, N, lk_min64(W, n1 - n));         \
+  }
+  for (; m + LK_MR <= m1; m += LK_MR) COLUMNS(LK_MR)
+  for (; m < m1; m++) COLUMNS(1)
+#undef COLUMNS
+}
+
+static void kernel_matmul(const lk_call *c, int thread, int threads) {
+  const int64_t rank = c->i[0], M = c->i[13], N = c->i[14], K = c->i[15];
+  const int transposed = c->i[16] != 0;
+  int64_t batch = 1;
+  for (int64_t d = 0; d < rank; d++) batch *= c->i[1 + d];
+  const int64_t tile_m = LK_MR * 8, tile_n = transposed ? 32 : 8 * W;
+  const int64_t tiles_m = (M + tile_m - 1) / tile_m, tiles_n = (N + tile_n - 1) / tile_n;
+  int64_t begin, end;
+  lk_share(batch * tiles_m * tiles_n, 1, thread, threads, &begin, &end);
+  for (int64_t u = begin; u < end; u++) {
+    int64_t rest = u / (tiles_m * tiles_n), index = rest, oa = 0, ob = 0;
+    for (int64_t d = rank - 1; d >= 0; d--) {
+      int64_t at = rest % c->i[1 + d];
+      rest /= c->i[1 + d];
+      oa += at * c->i[5 + d], ob += at * c->i[9 + d];
+    }
+    const float *a = (const float *)c->p[0] + oa, *b = (const float *)c->p[1] + ob;
+    float *out = (float *)c->p[2] + index * M * N;
+    int64_t m0 = u / tiles_n % tiles_m * tile_m, n0 = u % tiles_n * tile_n;
+    int64_t m1 = lk_min64(M, m0 + tile_m), n1 = lk_min64(N, n0 + tile_n);
+    if (transposed) {
+      lk_dot d = {.x = a, .stride_x = K, .w = (const char *)b, .bytes_w = 4 * K, .groups = 1, .group = K, .K = K, .out = out, .stride_out = N};
+      dot_range_f32(&d, m0, m1, n0, n1);
+    } else {
+      outer_range(a, b, out, K, N, m0, m1, n0, n1);
+    }
+  }
+}
