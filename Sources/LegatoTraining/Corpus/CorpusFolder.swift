@@ -1,4 +1,5 @@
 import Foundation
+import LegatoAudio
 
 /// The folder that a corpus is rendered into.
 struct CorpusFolder: Sendable {
@@ -7,7 +8,6 @@ struct CorpusFolder: Sendable {
   /// Rows of pieces that are there already, by id.
   let known: [String: CorpusManifestRow]
   private let licence: String
-  private static let partial = ".partial"
 
   /// Makes the folder, or continues the corpus in it.
   /// - Throws: `CorpusError.otherCorpus` where it was made with other options, `CorpusError.unwritableFolder`.
@@ -41,7 +41,8 @@ struct CorpusFolder: Sendable {
     known = Dictionary(kept.map { ($0.id, $0) }) { first, _ in first }
     manifest = options.output.appendingPathComponent(CorpusManifest.fileName)
     try Self.write(try kept.map(CorpusManifest.line).reduce(Data(), +), to: manifest)
-    for name in try files.contentsOfDirectory(atPath: audio.path) where name.hasSuffix(Self.partial) {
+    // What a killed process was writing aside.
+    for name in try files.contentsOfDirectory(atPath: audio.path) where name.hasPrefix(".legato-") {
       try? files.removeItem(at: audio.appendingPathComponent(name))
     }
     let font = soundFont.lastPathComponent
@@ -59,20 +60,16 @@ struct CorpusFolder: Sendable {
     let longest = max(options.secondsRange.upperBound, piece.seconds)
     let audio = try renderer.render(score, longest: longest, checkpoint: checkpoint)
     let file = options.output.appendingPathComponent(piece.path).path
-    do {
-      try writeCorpusAudio(file + Self.partial, options.sampleRate, audio.left, audio.right)
-      guard rename(file + Self.partial, file) == 0 else { throw CocoaError(.fileWriteUnknown) }
-    } catch {
-      try? FileManager.default.removeItem(atPath: file + Self.partial)
-      throw CorpusError.unwritableFile(file, reason: Self.reason(error))
-    }
+    let writer = try WAVWriter(file, sampleRate: options.sampleRate, channels: 2)
+    try writer.append(audio)
+    try writer.finish()
     return CorpusManifestRow(
       id: piece.id, path: piece.path, split: piece.split, seed: piece.seed,
       compositionVersion: Composer.version,
-      durationS: Double(audio.left.count) / Double(options.sampleRate), sampleRate: options.sampleRate,
+      durationS: audio.duration, sampleRate: options.sampleRate,
       channels: 2,
       program: score.instrument.program, instrument: score.instrument.name, family: score.instrument.family,
-      key: score.tonic, mode: score.mode, tempoBPM: score.tempo, meter: score.meter, style: score.style,
+      key: score.tonic, mode: score.mode, tempoBpm: score.tempo, meter: score.meter, style: score.style,
       form: score.form, caption: score.caption, licence: licence)
   }
 

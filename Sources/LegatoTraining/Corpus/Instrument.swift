@@ -64,7 +64,7 @@ extension Instrument {
     }
     return columns[3].split(separator: ",").enumerated().compactMap { i, entry in
       let words = entry.split(separator: " ")
-      guard words.count > 2, let low = Int(words[words.count - 2]), let high = Int(words[words.count - 1])
+      guard let low = Int(words[words.count - 2]), let high = Int(words[words.count - 1])
       else {
         return nil
       }
@@ -146,23 +146,12 @@ extension Instrument {
   private static func nearest(to key: String) -> [String] {
     let candidates = catalogue.map(\.name) + Set(catalogue.map(\.family)).sorted()
     let distances = candidates.enumerated().map { i, name in
-      let words = plain(name).split(separator: " ").map(String.init) + [plain(name)]
-      let distance = plain(name).contains(key) ? 0 : words.map { editDistance($0, key) }.min() ?? 0
-      return (distance, i)
+      // "violn" is near to one word of a name, "pianno" to several.
+      let words = name.split(separator: " ").map(String.init) + [name]
+      return (
+        plain(name).contains(key) ? 0 : words.map { NearestWord.distance(plain($0), key) }.min() ?? 0, i
+      )
     }
     return distances.sorted { $0 < $1 }.prefix(4).map { candidates[$0.1] }
-  }
-
-  private static func editDistance(_ a: String, _ b: String) -> Int {
-    let b = Array(b)
-    var row = Array(0...b.count)
-    for (i, x) in a.enumerated() {
-      var diagonal = row[0]
-      row[0] = i + 1
-      for (j, y) in b.enumerated() {
-        (diagonal, row[j + 1]) = (row[j + 1], min(row[j] + 1, row[j + 1] + 1, diagonal + (x == y ? 0 : 1)))
-      }
-    }
-    return row[b.count]
   }
 }

@@ -108,7 +108,8 @@ struct Plan: Sendable {
       letter: letter, tonality: tonality,
       progressions: size == 2 ? [open[0], closed] : [open[0], closed, open[1], closed],
       motifs: [Motif(density, meter, using: &random), Motif(density, meter, using: &random)],
-      melodyPlan: random.pick(MelodyWriter.plans), figures: random.shuffled(style.figures[meter] ?? []),
+      melodyPlan: random.pick(MelodyWriter.plans),
+      figures: random.shuffled((style.figures[meter] ?? "").split(separator: " ").map(String.init)),
       level: letter == 0 ? 0 : random.uniform(-9...10), lift: letter == 0 ? 0 : random.int(-3...5))
   }
 }

@@ -4,128 +4,129 @@
 /// that tone of the voicing (0 the lowest), `B` the bass, `C` the chord above it, `F` both, `a` a step that
 /// leads into the next chord; `.` holds what sounds, `-` is a rest.
 struct Style: Sendable {
-  let name: String
-  let textures: Set<Instrument.Texture>
+  var name: String
+  var textures: Set<Instrument.Texture>
   /// Beats per minute.
-  let tempo: ClosedRange<Double>
+  var tempo: ClosedRange<Double>
   /// Said of the piece in captions.
-  let manner: String
-  let figures: [Meter: [String]]
+  var manner: String
+  var figures: [Meter: String]
   /// Busyness of the melody; nil where the figures are the music.
-  let melody: Density?
-  let modes: [Mode]
-  let spacing: Accompanist.Spacing
+  var melody: Density?
+  var modes: [Mode]
+  var spacing = Accompanist.Spacing.close
   /// Share of the tempo that phrases may bend.
-  let rubato: Double
+  var rubato = 0.03
   /// Share of its slot that a melody note sounds.
-  let gate: Double
+  var gate = 0.95
   /// Where an off-beat quaver falls within its beat, 0.5 = straight.
-  let swing: Double
-  let pedal: Bool
-
-  init(
-    _ name: String, _ textures: Set<Instrument.Texture>, _ tempo: ClosedRange<Double>, _ manner: String,
-    _ figures: [Meter: String], _ melody: Density?, _ modes: [Mode], spacing: Accompanist.Spacing = .close,
-    rubato: Double = 0.03, gate: Double = 0.95, swing: Double = 0.5, pedal: Bool = false
-  ) {
-    self.name = name
-    self.textures = textures
-    self.tempo = tempo
-    self.manner = manner
-    self.figures = figures.mapValues { $0.split(separator: " ").map(String.init) }
-    self.melody = melody
-    self.modes = modes
-    self.spacing = spacing
-    self.rubato = rubato
-    self.gate = gate
-    self.swing = swing
-    self.pedal = pedal
-  }
+  var swing = 0.5
+  var pedal = false
 
   static let all: [Style] = [
     Style(
-      "ballad", [.keyboard, .plucked], 62...84, "broken chords under a singing melody",
-      [
+      name: "ballad", textures: [.keyboard, .plucked], tempo: 62...84,
+      manner: "broken chords under a singing melody",
+      figures: [
         .fourFour: "01232123 01231323 0.123.2. 01213121 0.1.2.1.", .sixEight: "012321 012323 01.321",
-      ], .moderate, [.major, .minor, .minor], spacing: .wide, rubato: 0.05, pedal: true),
+      ],
+      melody: .moderate, modes: [.major, .minor, .minor], spacing: .wide, rubato: 0.05, pedal: true),
     Style(
-      "nocturne", [.keyboard], 56...72, "wide left-hand arpeggios under an expressive melody",
-      [
+      name: "nocturne", textures: [.keyboard], tempo: 56...72,
+      manner: "wide left-hand arpeggios under an expressive melody",
+      figures: [
         .fourFour: "012345432123 012343212343 012323012323", .sixEight: "012343 012345 01232.2.123.",
-      ], .calm, [.major, .minor], spacing: .wide, rubato: 0.09, pedal: true),
+      ],
+      melody: .calm, modes: [.major, .minor], spacing: .wide, rubato: 0.09, pedal: true),
     Style(
-      "sonatina", [.keyboard], 96...126, "a bright melody over an Alberti bass",
-      [.fourFour: "02120212 01210121 0.2.1.2. 02120.2.", .threeFour: "021212 012121"],
-      .moderate, [.major, .major, .major, .minor], gate: 0.85),
+      name: "sonatina", textures: [.keyboard], tempo: 96...126,
+      manner: "a bright melody over an Alberti bass",
+      figures: [.fourFour: "02120212 01210121 0.2.1.2. 02120.2.", .threeFour: "021212 012121"],
+      melody: .moderate, modes: [.major, .major, .major, .minor], gate: 0.85),
     Style(
-      "waltz", [.keyboard, .plucked, .organ, .mallet], 108...152,
-      "a lilting melody over bass notes and off-beat chords", [.threeFour: "B.C.C. B.C.C- B.C... B.1.2."],
-      .moderate, [.major, .minor], rubato: 0.05, gate: 0.92, pedal: true),
+      name: "waltz", textures: [.keyboard, .plucked, .organ, .mallet], tempo: 108...152,
+      manner: "a lilting melody over bass notes and off-beat chords",
+      figures: [.threeFour: "B.C.C. B.C.C- B.C... B.1.2."], melody: .moderate, modes: [.major, .minor],
+      rubato: 0.05, gate: 0.92, pedal: true),
     Style(
-      "prelude", [.keyboard, .plucked, .mallet], 62...84, "flowing arpeggios that carry the harmony",
-      [
+      name: "prelude", textures: [.keyboard, .plucked, .mallet], tempo: 62...84,
+      manner: "flowing arpeggios that carry the harmony",
+      figures: [
         .fourFour: "0123423401234234 0213243202132432 0123432101234321 0232123202321232",
         .sixEight: "012343212343 023432 012343",
-      ], nil, [.major, .minor, .dorian], rubato: 0.05, pedal: true),
+      ],
+      melody: nil, modes: [.major, .minor, .dorian], rubato: 0.05, pedal: true),
     Style(
-      "hymn", [.keyboard, .organ, .ensemble], 68...92, "full chords that move with a plain melody",
-      [.fourFour: "F...F... F....... F...C.C. F.C.F.C.", .threeFour: "F..... F...C."],
-      .calm, [.major, .major, .minor, .mixolydian], rubato: 0.04, gate: 0.98, pedal: true),
+      name: "hymn", textures: [.keyboard, .organ, .ensemble], tempo: 68...92,
+      manner: "full chords that move with a plain melody",
+      figures: [.fourFour: "F...F... F....... F...C.C. F.C.F.C.", .threeFour: "F..... F...C."], melody: .calm,
+      modes: [.major, .major, .minor, .mixolydian], rubato: 0.04, gate: 0.98, pedal: true),
     Style(
-      "ragtime", [.keyboard], 84...104, "a syncopated melody over a striding left hand",
-      [.fourFour: "B.C.B.C. B.C.B.C. B.C.B.BC"], .syncopated, [.major], rubato: 0, gate: 0.8),
+      name: "ragtime", textures: [.keyboard], tempo: 84...104,
+      manner: "a syncopated melody over a striding left hand",
+      figures: [.fourFour: "B.C.B.C. B.C.B.C. B.C.B.BC"], melody: .syncopated, modes: [.major], rubato: 0,
+      gate: 0.8),
     Style(
-      "minimal piece", [.keyboard, .plucked, .mallet], 100...128,
-      "a gently shifting ostinato with a sparse melody",
-      [.fourFour: "02102102 01201201 01210121 02120212", .sixEight: "021021 012012 010212"],
-      .calm, [.major, .dorian, .minor, .mixolydian], rubato: 0, pedal: true),
+      name: "minimal piece", textures: [.keyboard, .plucked, .mallet], tempo: 100...128,
+      manner: "a gently shifting ostinato with a sparse melody",
+      figures: [.fourFour: "02102102 01201201 01210121 02120212", .sixEight: "021021 012012 010212"],
+      melody: .calm, modes: [.major, .dorian, .minor, .mixolydian], rubato: 0, pedal: true),
     Style(
-      "lullaby", [.keyboard, .plucked, .mallet, .organ], 42...56,
-      "a rocking accompaniment under a simple tune",
-      [.sixEight: "012121 0.1.2. 012321"], .calm, [.major, .major, .dorian], gate: 0.97, pedal: true),
+      name: "lullaby", textures: [.keyboard, .plucked, .mallet, .organ], tempo: 42...56,
+      manner: "a rocking accompaniment under a simple tune", figures: [.sixEight: "012121 0.1.2. 012321"],
+      melody: .calm, modes: [.major, .major, .dorian], gate: 0.97, pedal: true),
     Style(
-      "march", [.keyboard, .organ], 96...116, "a firm melody over steady chords",
-      [.fourFour: "B.C.B.C. B-C-B-C- F.C.B.C."], .moderate, [.major, .major, .minor], rubato: 0, gate: 0.75),
+      name: "march", textures: [.keyboard, .organ], tempo: 96...116,
+      manner: "a firm melody over steady chords", figures: [.fourFour: "B.C.B.C. B-C-B-C- F.C.B.C."],
+      melody: .moderate, modes: [.major, .major, .minor], rubato: 0, gate: 0.75),
     Style(
-      "folk song", [.plucked], 80...112, "a fingerpicked pattern under a folk-like tune",
-      [.fourFour: "B213B213 B.12B.12 B121B121", .threeFour: "B.1212 B12121"],
-      .moderate, [.major, .minor, .dorian, .mixolydian]),
+      name: "folk song", textures: [.plucked], tempo: 80...112,
+      manner: "a fingerpicked pattern under a folk-like tune",
+      figures: [.fourFour: "B213B213 B.12B.12 B121B121", .threeFour: "B.1212 B12121"], melody: .moderate,
+      modes: [.major, .minor, .dorian, .mixolydian]),
     Style(
-      "strummed song", [.plucked, .organ], 84...112, "strummed chords under an easy melody",
-      [.fourFour: "F...C.C. F.C.C.C. F..C..C.", .threeFour: "F.C.C. F...C."],
-      .calm, [.major, .minor, .mixolydian]),
+      name: "strummed song", textures: [.plucked, .organ], tempo: 84...112,
+      manner: "strummed chords under an easy melody",
+      figures: [.fourFour: "F...C.C. F.C.C.C. F..C..C.", .threeFour: "F.C.C. F...C."], melody: .calm,
+      modes: [.major, .minor, .mixolydian]),
     Style(
-      "adagio", [.ensemble, .organ], 58...74, "slow sustained chords under a broad melody",
-      [.fourFour: "F....... F...C...", .threeFour: "F..... F...C."],
-      .calm, [.major, .minor, .dorian], rubato: 0.05, gate: 1),
+      name: "adagio", textures: [.ensemble, .organ], tempo: 58...74,
+      manner: "slow sustained chords under a broad melody",
+      figures: [.fourFour: "F....... F...C...", .threeFour: "F..... F...C."], melody: .calm,
+      modes: [.major, .minor, .dorian], rubato: 0.05, gate: 1),
     Style(
-      "chamber song", [.ensemble], 76...100, "gently repeated chords under a flowing melody",
-      [.fourFour: "F...C... F.C.C.C. B.C.C.C.", .threeFour: "B.C.C."], .moderate, [.major, .minor], gate: 0.97
-    ),
+      name: "chamber song", textures: [.ensemble], tempo: 76...100,
+      manner: "gently repeated chords under a flowing melody",
+      figures: [.fourFour: "F...C... F.C.C.C. B.C.C.C.", .threeFour: "B.C.C."], melody: .moderate,
+      modes: [.major, .minor], gate: 0.97),
     Style(
-      "air", [.solo, .pluckedSolo], 66...88, "a long lyrical line in breathing phrases",
-      [.fourFour: "", .threeFour: ""], .moderate, [.major, .minor, .dorian], rubato: 0.07, gate: 0.99),
+      name: "air", textures: [.solo, .pluckedSolo], tempo: 66...88,
+      manner: "a long lyrical line in breathing phrases", figures: [.fourFour: "", .threeFour: ""],
+      melody: .moderate, modes: [.major, .minor, .dorian], rubato: 0.07, gate: 0.99),
     Style(
-      "song", [.solo, .pluckedSolo, .bass], 84...112, "a simple tune in balanced phrases",
-      [.fourFour: "", .threeFour: "", .sixEight: ""], .moderate, [.major, .minor, .mixolydian], gate: 0.92),
+      name: "song", textures: [.solo, .pluckedSolo, .bass], tempo: 84...112,
+      manner: "a simple tune in balanced phrases", figures: [.fourFour: "", .threeFour: "", .sixEight: ""],
+      melody: .moderate, modes: [.major, .minor, .mixolydian], gate: 0.92),
     Style(
-      "dance", [.solo, .pluckedSolo], 84...108, "a lively, lightly tongued tune",
-      [.fourFour: "", .sixEight: ""], .lively, [.major, .dorian, .mixolydian, .minor], rubato: 0, gate: 0.82),
+      name: "dance", textures: [.solo, .pluckedSolo], tempo: 84...108,
+      manner: "a lively, lightly tongued tune", figures: [.fourFour: "", .sixEight: ""], melody: .lively,
+      modes: [.major, .dorian, .mixolydian, .minor], rubato: 0, gate: 0.82),
     Style(
-      "fanfare", [.solo], 96...116, "proud leaps through the chords", [.fourFour: ""], .leaping, [.major],
-      rubato: 0, gate: 0.78),
+      name: "fanfare", textures: [.solo], tempo: 96...116, manner: "proud leaps through the chords",
+      figures: [.fourFour: ""], melody: .leaping, modes: [.major], rubato: 0, gate: 0.78),
     Style(
-      "etude", [.solo, .pluckedSolo], 84...112, "continuous arpeggio figures",
-      [.fourFour: "01232123 02132432 0.123212 01234321", .sixEight: "012321 012343 021323"],
-      nil, [.major, .minor], gate: 0.9),
+      name: "etude", textures: [.solo, .pluckedSolo], tempo: 84...112, manner: "continuous arpeggio figures",
+      figures: [.fourFour: "01232123 02132432 0.123212 01234321", .sixEight: "012321 012343 021323"],
+      melody: nil, modes: [.major, .minor], gate: 0.9),
     Style(
-      "groove", [.bass], 84...112, "a steady bass groove on roots, fifths and octaves",
-      [.fourFour: "0..00.2. 0.0.2.0a 0..3..2a 00.02.3. 0.2.3.2a"],
-      nil, [.minor, .dorian, .mixolydian, .major], spacing: .root, rubato: 0, gate: 0.85),
+      name: "groove", textures: [.bass], tempo: 84...112,
+      manner: "a steady bass groove on roots, fifths and octaves",
+      figures: [.fourFour: "0..00.2. 0.0.2.0a 0..3..2a 00.02.3. 0.2.3.2a"], melody: nil,
+      modes: [.minor, .dorian, .mixolydian, .major], spacing: .root, rubato: 0, gate: 0.85),
     Style(
-      "walking line", [.bass], 104...144, "a walking line of even notes",
-      [.fourFour: "012a 021a 032a 01.a2.1a", .threeFour: "02a 01a"],
-      nil, [.major, .minor, .dorian], spacing: .root, rubato: 0, gate: 0.92, swing: 0.6),
+      name: "walking line", textures: [.bass], tempo: 104...144, manner: "a walking line of even notes",
+      figures: [.fourFour: "012a 021a 032a 01.a2.1a", .threeFour: "02a 01a"], melody: nil,
+      modes: [.major, .minor, .dorian], spacing: .root, rubato: 0, gate: 0.92, swing: 0.6),
   ]
 
   /// Styles that suit an instrument.
