@@ -84,7 +84,8 @@ public final class ProgressLine: Sendable {
     let now = clock()
     state.withLock { state in
       if style == .json {
-        output.write(JSONText.object([("event", "message"), ("label", .text(label)), ("text", .text(text))]) + "\n")
+        output.write(
+          JSONText.object([("event", "message"), ("label", .text(label)), ("text", .text(text))]) + "\n")
         return
       }
       output.write((state.lineIsOpen ? "\r\u{1B}[K" : "") + text + "\n")

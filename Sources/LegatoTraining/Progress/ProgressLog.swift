@@ -21,7 +21,8 @@ public final class ProgressLog: Sendable {
   /// Opens or creates the log.
   ///
   /// - Parameter step: where the run goes on; records of later steps, and a torn last line, are dropped
-  ///   (the shorter log is written aside and renamed). Nil keeps all whole lines.
+  ///   (the shorter log is written aside and renamed). 0 where a run begins
+  ///   anew because no checkpoint was written yet. Nil keeps all whole lines.
   /// - Throws: `RunError` where the file cannot be read or written.
   public init(path: String, resumingAfter step: Int? = nil) throws {
     self.path = path
@@ -74,7 +75,8 @@ public final class ProgressLog: Sendable {
     let line = Data((JSONText.object(fields) + "\n").utf8)
     let result = file.withLock { file in Result { try file.write(contentsOf: line) } }
     if case .failure(let error) = result {
-      throw RunError(path, "cannot be written: \(error.localizedDescription)", "Free some disk space and resume.")
+      throw RunError(
+        path, "cannot be written: \(error.localizedDescription)", "Free some disk space and resume.")
     }
   }
 

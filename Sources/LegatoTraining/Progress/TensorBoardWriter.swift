@@ -27,7 +27,13 @@ public final class TensorBoardWriter: Sendable {
 
   init(folder: String, resumingAfter step: Int?, now: @escaping @Sendable () -> Double) throws {
     self.now = now
-    let host = ProcessInfo.processInfo.hostName.filter { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-") }
+    // Not `ProcessInfo.hostName`, which may ask the network.
+    var names = utsname()
+    uname(&names)
+    let node = withUnsafeBytes(of: names.nodename) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+    let host = node.filter {
+      $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-")
+    }
     let seconds = String(format: "%010d", Int(now()))
     // Two starts within a second must not share a file.
     var attempt = 0
@@ -110,7 +116,8 @@ public final class TensorBoardWriter: Sendable {
     let record = Data(Self.frame(event.bytes))
     let result = file.withLock { file in Result { try file.write(contentsOf: record) } }
     if case .failure(let error) = result {
-      throw RunError(path, "cannot be written: \(error.localizedDescription)", "Free some disk space and resume.")
+      throw RunError(
+        path, "cannot be written: \(error.localizedDescription)", "Free some disk space and resume.")
     }
   }
 

@@ -12,7 +12,8 @@ enum NearestWord {
 
   /// Edits between two words: insert, delete, replace, or swap neighbours (optimal string alignment).
   static func distance(_ a: String, _ b: String) -> Int {
-    let a = Array(a.prefix(100)), b = Array(b.prefix(100))
+    let a = Array(a.prefix(100))
+    let b = Array(b.prefix(100))
     var rows = [Array(0...b.count)]
     for i in 0..<a.count {
       var row = [i + 1]

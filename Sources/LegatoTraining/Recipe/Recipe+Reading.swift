@@ -9,7 +9,8 @@ extension Recipe {
   public init(path: String, settings: [String] = []) throws {
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) else {
-      throw RecipeError(file: path, "there is no such file; the recipes that come with Legato are in Recipes/")
+      throw RecipeError(
+        file: path, "there is no such file; the recipes that come with Legato are in Recipes/")
     }
     guard !isFolder.boolValue else {
       throw RecipeError(file: path, "this is a folder; name a recipe file (to resume a run: its recipe.yaml)")
@@ -50,7 +51,9 @@ extension Recipe {
     } catch let error as YamlError {
       throw RecipeError(file: file, problems: [problem(error)])
     }
-    guard let node else { throw RecipeError(file: file, "is empty; start with `kind: codec` or `kind: model`") }
+    guard let node else {
+      throw RecipeError(file: file, "is empty; start with `kind: codec` or `kind: model`")
+    }
     guard let mapping = node.mapping else {
       throw RecipeError(file: file, line: node.mark?.line, "is not a recipe: expected `key: value` lines")
     }
@@ -66,6 +69,7 @@ extension Recipe {
       .init(
         line: context.mark.line, keyPath: "",
         message: "a key occurs twice: \(duplicates.sorted().joined(separator: ", "))")
+    case .reader(let problem, _, _, _): .init(keyPath: "", message: "is not valid YAML: \(problem)")
     default: .init(keyPath: "", message: "is not valid YAML")
     }
   }
@@ -129,7 +133,9 @@ extension Recipe {
     case .model(var model):
       model.read(from: reader.section("model"))
       subject = .model(model)
-      reader.finish(elsewhere: ["codec": "belongs to recipes of `kind: codec`; a model's codec comes with its latents"])
+      reader.finish(elsewhere: [
+        "codec": "belongs to recipes of `kind: codec`; a model's codec comes with its latents"
+      ])
     }
   }
 }

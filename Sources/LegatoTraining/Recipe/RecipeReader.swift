@@ -57,7 +57,9 @@ final class RecipeReader {
   private func value(_ key: String) -> (node: Node, line: Int?)? {
     if !known.contains(key) { known.append(key) }
     guard let (name, node) = mapping.first(where: { $0.key.scalar?.string == key }) else { return nil }
-    if let scalar = node.scalar, scalar.style == .plain, ["", "~", "null", "Null", "NULL"].contains(scalar.string) {
+    if let scalar = node.scalar, scalar.style == .plain,
+      ["", "~", "null", "Null", "NULL"].contains(scalar.string)
+    {
       return nil
     }
     return (node, node.mark?.line ?? name.mark?.line)
@@ -96,7 +98,9 @@ final class RecipeReader {
     int(key, in: range.lowerBound...Int.max) ?? value
   }
 
-  func int(_ key: String, in range: PartialRangeFrom<Int>) -> Int? { int(key, in: range.lowerBound...Int.max) }
+  func int(_ key: String, in range: PartialRangeFrom<Int>) -> Int? {
+    int(key, in: range.lowerBound...Int.max)
+  }
 
   func unsigned(_ key: String, default value: UInt64) -> UInt64 {
     scalar(key, expected: "a whole number from 0 to \(UInt64.max)") { text in
@@ -133,7 +137,9 @@ final class RecipeReader {
       if choice == nil { unknown = text }
       return choice
     }
-    if let unknown, let nearest = NearestWord.find(unknown, among: words), let last = problems.list.indices.last {
+    if let unknown, let nearest = NearestWord.find(unknown, among: words),
+      let last = problems.list.indices.last
+    {
       problems.list[last].message += "; did you mean `\(nearest)`?"
     }
     return result
