@@ -14,15 +14,27 @@ extension LatentDataset {
   /// Draw number `index` of a random crop: every place in every piece of the split that is long enough is equally
   /// likely. A function of its arguments alone.
   ///
-  /// - Parameter frames: latents in the crop.
+  /// - Parameters:
+  ///   - frames: latents in the crop.
+  ///   - fromStart: the crop is the beginning of the piece that was drawn.
   /// - Throws: ``LatentError/Kind/tooShort`` where no piece is long enough: it names lengths and what to change.
-  public func sample(_ split: LatentSplit, frames: Int, random: RandomStream, index: UInt64) throws -> LatentCrop {
+  public func draw(
+    split: LatentFolder.Split, frames: Int, random: RandomStream, index: Int, fromStart: Bool = false
+  ) throws -> LatentCrop {
     let table = try table(split, frames: frames)
-    return try crop(table, at: random.integer(below: table.total, at: index))
+    let position = random.integer(below: table.total, at: UInt64(index))
+    return try crop(table, at: fromStart ? table.start(of: position) : position)
+  }
+
+  /// The latents `[frames, dimension]` of ``draw(split:frames:random:index:fromStart:)``.
+  public func sample(
+    split: LatentFolder.Split, frames: Int, random: RandomStream, index: Int, fromStart: Bool = false
+  ) throws -> [Float] {
+    try draw(split: split, frames: frames, random: random, index: index, fromStart: fromStart).values
   }
 
   /// `count` crops spread evenly over the split, always the same: for held-out losses.
-  public func spread(_ split: LatentSplit, frames: Int, count: Int) throws -> [LatentCrop] {
+  public func spread(split: LatentFolder.Split, frames: Int, count: Int) throws -> [LatentCrop] {
     let table = try table(split, frames: frames)
     let kept = min(count, table.total)
     return try (0..<kept).map { index in
@@ -32,7 +44,7 @@ extension LatentDataset {
   }
 
   /// Number of different crops, and of pieces too short for one.
-  public func cropCount(_ split: LatentSplit, frames: Int) throws -> (crops: Int, piecesLeftOut: Int) {
+  public func cropCount(split: LatentFolder.Split, frames: Int) throws -> (crops: Int, piecesLeftOut: Int) {
     let table = try table(split, frames: frames)
     return (table.total, table.leftOut)
   }
@@ -47,7 +59,7 @@ extension LatentDataset {
 /// Every place that a crop of one length can start at, numbered through.
 struct CropTable: Sendable {
   struct Key: Hashable {
-    var split: LatentSplit
+    var split: LatentFolder.Split
     var frames: Int
   }
 
@@ -90,6 +102,9 @@ struct CropTable: Sendable {
         + "'\(key.split.rawValue)' has \(longest) (\(seconds(longest)))",
       "Set data.crop_frames in the recipe to at most \(longest), or prepare longer recordings.")
   }
+
+  /// Number of the first crop of the piece that crop number `position` is in.
+  func start(of position: Int) -> Int { position - place(position).1 }
 
   /// The piece and start of crop number `position`.
   func place(_ position: Int) -> (LatentPiece, Int) {

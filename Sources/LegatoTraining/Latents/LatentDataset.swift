@@ -15,11 +15,26 @@ public final class LatentDataset: Sendable {
     tables = Mutex([:])
   }
 
+  /// Opens a folder that `legato prepare` wrote: ``LatentFolder/open(_:codecHash:)``.
+  public convenience init(path: String, codecHash: String? = nil) throws {
+    let opened = try LatentFolder.open(path, codecHash: codecHash)
+    self.init(path: path, index: opened.index, files: opened.files)
+  }
+
   public var dimension: Int { index.dimension }
   public var frameRate: Double { index.frameRate }
+  /// Where the codec lay when the latents were made.
+  public var codecPath: String { index.codecPath }
+  public var codecHash: String { index.codecHash }
+  /// Pieces and hours, for people.
+  public var summary: String {
+    let hours = Double(index.frames(of: .train)) / frameRate / 3600
+    return "\(pieces(.train).count) pieces, \((hours * 100).rounded() / 100) hours to train on; "
+      + "\(pieces(.validation).count) pieces to validate"
+  }
 
   /// The pieces of a split in the order of the index.
-  public func pieces(_ split: LatentSplit) -> [LatentPiece] { index.pieces.filter { $0.split == split } }
+  public func pieces(_ split: LatentFolder.Split) -> [LatentPiece] { index.pieces.filter { $0.split == split } }
 
   /// Latents `[count, dimension]` of a piece of this dataset, which must hold them.
   public func crop(piece: LatentPiece, start: Int, count: Int) throws -> [Float] {
@@ -50,7 +65,7 @@ public final class LatentDataset: Sendable {
   /// The crops of a length that a split offers; made once, then kept.
   ///
   /// - Throws: ``LatentError/Kind/tooShort`` where no piece is long enough.
-  func table(_ split: LatentSplit, frames: Int) throws -> CropTable {
+  func table(_ split: LatentFolder.Split, frames: Int) throws -> CropTable {
     let key = CropTable.Key(split: split, frames: frames)
     if let known = tables.withLock({ $0[key] }) { return known }
     let table = try CropTable(key, of: self)

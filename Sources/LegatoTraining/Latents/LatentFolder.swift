@@ -2,6 +2,9 @@ import LegatoTensor
 
 /// A folder of prepared latents.
 public enum LatentFolder {
+  /// What a piece is for.
+  public typealias Split = RecordingList.Split
+
   /// Opens a folder: reads the index, maps the shards and checks that they hold what the index says.
   ///
   /// - Parameter codecHash: of the codec that the reader works with; nil accepts any.

@@ -1,16 +1,9 @@
-/// Which part of a set a piece belongs to.
-public enum LatentSplit: String, Codable, Sendable, Hashable, CaseIterable {
-  case train, validation, test
-  /// Instruments that no other split holds.
-  case heldOutInstruments = "held_out_instruments"
-}
-
 /// One recording as latents.
 public struct LatentPiece: Codable, Sendable, Hashable {
   public var id: String
   /// Of the recording, relative to the index's `source` where it lies inside; also the tensor's name in its shard.
   public var path: String
-  public var split: LatentSplit
+  public var split: LatentFolder.Split
   /// Number of latents.
   public var frames: Int
   /// File in the folder.
@@ -19,7 +12,7 @@ public struct LatentPiece: Codable, Sendable, Hashable {
   public var labels: [String: String]
 
   public init(
-    id: String, path: String, split: LatentSplit, frames: Int, shard: String, labels: [String: String] = [:]
+    id: String, path: String, split: LatentFolder.Split, frames: Int, shard: String, labels: [String: String] = [:]
   ) {
     self.id = id
     self.path = path
@@ -110,7 +103,7 @@ public struct LatentIndex: Codable, Sendable, Hashable {
     case dimension, source, pieces, skipped, reconstruction
   }
 
-  public func frames(of split: LatentSplit) -> Int {
+  public func frames(of split: LatentFolder.Split) -> Int {
     pieces.reduce(0) { $1.split == split ? $0 + $1.frames : $0 }
   }
 

@@ -54,13 +54,3 @@ struct LatentShard: Codable, Equatable {
     ]
   }
 }
-
-/// What tells whether a source is still the one that was encoded.
-struct RecordingIdentity: Codable, Equatable, Hashable {
-  /// As the index names it.
-  var path: String
-  /// In bytes.
-  var size: Int
-  /// Modification time in microseconds since 1970.
-  var modified: Int
-}

@@ -5,7 +5,7 @@ import LegatoTensor
 
 extension Preparation {
   /// Writes the index over complete shards.
-  func finish(_ plan: ShardPlan, _ list: RecordingList, line: ProgressLine) throws -> LatentIndex {
+  func finish(_ plan: ShardPlan, _ list: RecordingSet, line: ProgressLine) throws -> LatentIndex {
     var index = LatentIndex(
       codecName: codec.configuration.name, codecPath: URL(fileURLWithPath: options.codec).standardizedFileURL.path,
       codecHash: codec.hash, frameRate: codec.codec.frameRate, dimension: codec.codec.latentDimension,
@@ -20,14 +20,12 @@ extension Preparation {
         usable.append(recording)
         index.pieces.append(
           LatentPiece(
-            id: recording.id, path: recording.identity.path, split: .train, frames: frames, shard: shard.name,
+            id: recording.id, path: recording.identity.path, split: recording.split, frames: frames, shard: shard.name,
             labels: recording.labels))
       }
     }
     guard !usable.isEmpty else { throw Self.noneUsable(options.input, index.skipped) }
-    for (number, split) in SplitAssignment.splits(of: usable, validationShare: options.validationShare).enumerated() {
-      index.pieces[number].split = split
-    }
+    if options.validationShare > 0 { index.ensureValidation() }
     let earlier = try? LatentIndex(folder: options.output)
     if let earlier, earlier.pieces.map(\.path) == index.pieces.map(\.path), earlier.codecHash == index.codecHash,
       earlier.reconstruction?.requested == requestedExcerpts
@@ -62,22 +60,18 @@ extension Preparation {
   }
 }
 
-/// Gives pieces without a split to training or validation.
-enum SplitAssignment {
-  /// A piece's place depends on its path alone, so that new recordings do not move old ones; only where that leaves
-  /// a side empty, the piece that comes nearest changes it.
-  static func splits(of recordings: [Recording], validationShare: Double) -> [LatentSplit] {
-    var splits = recordings.map { $0.split ?? .train }
-    let open = recordings.indices.filter { recordings[$0].split == nil }
-    let draws = open.map { index -> Double in
-      let word = RandomStream(seed: 0, name: recordings[index].identity.path).words(at: 0).0
-      return (Double(word) + 0.5) / 0x1p32
+extension LatentIndex {
+  /// Training needs pieces to train on and pieces to validate. Where broken recordings or a manifest left a side
+  /// empty, the piece whose path comes first by hash changes sides, so that others do not move when recordings are added.
+  mutating func ensureValidation() {
+    func move(_ from: LatentFolder.Split, to split: LatentFolder.Split) {
+      let candidates = pieces.indices.filter { pieces[$0].split == from }
+      guard candidates.count > 1, !pieces.contains(where: { $0.split == split }) else { return }
+      func draw(_ index: Int) -> UInt32 { RandomStream(seed: 0, name: pieces[index].path).words(at: 0).0 }
+      guard let first = candidates.min(by: { draw($0) < draw($1) }) else { return }
+      pieces[first].split = split
     }
-    for (index, draw) in zip(open, draws) where draw < validationShare { splits[index] = .validation }
-    guard validationShare > 0, recordings.count > 1 else { return splits }
-    let order = zip(open, draws).sorted { $0.1 < $1.1 }.map(\.0)
-    if !splits.contains(.validation), let first = order.first { splits[first] = .validation }
-    if !splits.contains(.train), order.count > 1, let last = order.last { splits[last] = .train }
-    return splits
+    move(.train, to: .validation)
+    move(.validation, to: .train)
   }
 }

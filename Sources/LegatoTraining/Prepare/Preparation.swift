@@ -21,13 +21,13 @@ public struct Preparation: Sendable {
   /// Prepares everything; recordings that cannot be used are skipped and named in the report.
   ///
   /// - Parameter isCancelled: asked often, from any thread; when true the call throws soon.
-  /// - Throws: ``PrepareError`` (no recordings, none usable, cancelled, cannot write), ``LatentError`` where the disk
+  /// - Throws: ``TrainingError`` without recordings, ``PrepareError`` (none usable, cancelled, cannot write), ``LatentError`` where the disk
   ///   is full, an audio error where a library is missing.
   public func run(
     style: ProgressStyle = .automatic, output: any ProgressOutput = StandardErrorOutput(),
     isCancelled: @escaping @Sendable () -> Bool = { false }
   ) throws -> PrepareReport {
-    let list = try RecordingList(input: options.input, excluding: options.output)
+    let list = try RecordingSet(input: options.input, validationShare: options.validationShare)
     let isNew = !FileManager.default.fileExists(atPath: options.output)
     let names = try openOutput()
     var plan = ShardPlan(

@@ -3,10 +3,8 @@ public struct PrepareError: Error, Equatable, Sendable, CustomStringConvertible 
   public enum Kind: Sendable, Equatable {
     /// An option that makes no sense.
     case badOption
-    /// A manifest that is not one.
+    /// A manifest that names a recording twice or in a way that cannot be used.
     case badManifest
-    /// No recording at the given place.
-    case noRecordings
     /// Every recording had to be skipped.
     case noneUsable
     case cannotWrite

@@ -10,8 +10,8 @@ public struct PrepareOptions: Sendable, Hashable {
   public var output: String
   /// Recordings encoded at once.
   public var threads = Platform.processorCount
-  /// Share of the pieces that become validation where no manifest says.
-  public var validationShare = 0.05
+  /// Share of the pieces that become validation where no manifest says; a codec's training holds out the same ones.
+  public var validationShare = 0.1
   /// Several machines share the work: this one does part `part` (from 0) of `parts`, all with the same output
   /// folder or each with its own whose shards are then put into one. The run that finds all shards writes the index.
   public var part = 0

@@ -4,9 +4,10 @@ import LegatoCodecs
 import LegatoModels
 import LegatoTensor
 
-/// One recording's latents in a safetensors file: a tensor `latents` F32 `[frames, dimension]`, and metadata that
-/// says which codec made it. What `legato encode` writes and `legato decode` reads.
-public enum LatentFile {
+/// One recording to a file of latents and back. The file is safetensors with a tensor `latents` F32
+/// `[frames, dimension]`, and metadata that says which codec made it and how long the recording is.
+public enum RecordingCodec {
+  static let formatVersion = 1
   static let tensorName = "latents"
 
   /// What a call did.
@@ -21,7 +22,7 @@ public enum LatentFile {
   /// the recording's end as the codec needs to give back its last samples.
   ///
   /// - Throws: an audio error for the recording, ``PrepareError``, ``LatentError`` where writing fails.
-  public static func encode(
+  public static func encodeFile(
     _ recording: String, codec: CodecPackage, to output: String, threads: Int = 1,
     isCancelled: () -> Bool = { false }
   ) throws -> Summary {
@@ -37,7 +38,7 @@ public enum LatentFile {
       let writer = try SafetensorsWriter(
         path: output, tensors: [.init(tensorName, .float32, [frames, coder.latentDimension])],
         metadata: [
-          "codec_hash": codec.hash, "codec": codec.configuration.name, "frame_rate": "\(coder.frameRate)",
+          "format_version": "\(formatVersion)", "kind": "latents", "codec_hash": codec.hash, "codec": codec.configuration.name, "frame_rate": "\(coder.frameRate)",
           "sample_rate": "\(coder.sampleRate)", "samples": "\(samples)",
         ])
       try spool.copy(to: tensorName, of: writer)
@@ -51,7 +52,7 @@ public enum LatentFile {
   /// Decodes a file of latents to a WAV file, or a WAV stream for "-", in bounded memory.
   ///
   /// - Throws: ``LatentError``: missing, damaged, made with another codec; an audio error where writing fails.
-  public static func decode(
+  public static func decodeFile(
     _ latents: String, codec: CodecPackage, to output: String, format: WAVWriter.Format = .pcm16, threads: Int = 1,
     isCancelled: () -> Bool = { false }
   ) throws -> Summary {
@@ -102,6 +103,9 @@ public enum LatentFile {
       throw LatentError(error.kind == .cannotOpen ? .missing : .damaged, path, error.reason, error.remedy)
     }
     let remedy = "Give a file that `legato encode` wrote."
+    if let version = file.metadata["format_version"].flatMap({ Int($0) }), version > formatVersion {
+      throw LatentError(.newer, path, "format_version \(version) is newer than this Legato reads (\(formatVersion))", "Update Legato.")
+    }
     guard let entry = try? file.entry(tensorName) else {
       throw LatentError(.damaged, path, "it holds no tensor '\(tensorName)'", remedy)
     }
