@@ -11,16 +11,17 @@ import Testing
   }
 
   /// Pins the composition: whoever changes it raises `Composer.version` and these numbers.
-  @Test func theCompositionIsTheOneOfItsVersion() throws {
-    let piano = try #require(Instrument.catalogue.first)
-    let score = Composer(instrument: piano, seed: 1).compose(seconds: 60)
-    let digest = score.notes.reduce(into: UInt64(14_695_981_039_346_656_037)) { hash, note in
-      for value in [Int(note.onset * 1000), note.key, note.velocity] {
-        hash = (hash ^ UInt64(value)) &* 1_099_511_628_211
+  @Test func theCompositionIsTheOneOfItsVersion() {
+    var hash: UInt64 = 14_695_981_039_346_656_037
+    for instrument in Instrument.catalogue where [0, 12, 24, 32, 48, 73].contains(instrument.program) {
+      for note in Composer(instrument: instrument, seed: 1).compose(seconds: 100).notes {
+        for value in [Int(note.onset * 1000), Int(note.duration * 1000), note.key, note.velocity] {
+          hash = (hash ^ UInt64(value)) &* 1_099_511_628_211
+        }
       }
     }
     #expect(Composer.version == 1)
-    #expect(digest == 0)
+    #expect(hash == 4_540_289_117_519_430_554)
   }
 
   @Test(arguments: Instrument.catalogue)
