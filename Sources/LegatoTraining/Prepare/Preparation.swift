@@ -63,7 +63,9 @@ public struct Preparation: Sendable {
       do {
         report.index = try finish(plan, list, line: line)
       } catch let error as PrepareError where error.kind == .noneUsable {
-        for shard in plan.shards { try? FileManager.default.removeItem(atPath: options.output + "/" + shard.name) }
+        for shard in plan.shards {
+          try? FileManager.default.removeItem(atPath: options.output + "/" + shard.name)
+        }
         if isNew { try? FileManager.default.removeItem(atPath: options.output) }
         throw error
       }
