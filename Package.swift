@@ -40,15 +40,18 @@ let package = Package(
     .target(
       name: "LegatoTraining",
       dependencies: [
-        "LegatoAudio", "LegatoEvaluation", "LegatoModels", "LegatoTorch",
-        .product(name: "Yams", package: "Yams"),
+        "Legato", "LegatoAudio", "LegatoCodecs", "LegatoEvaluation", "LegatoModels", "LegatoNN", "LegatoTensor",
+        "LegatoTorch", .product(name: "Yams", package: "Yams"),
       ], swiftSettings: strict),
     .executableTarget(
       name: "LegatoCLI",
       dependencies: [
-        "Legato", "LegatoAudio", "LegatoEvaluation", "LegatoTraining",
-        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Legato", "LegatoAudio", "LegatoCodecs", "LegatoEvaluation", "LegatoModels", "LegatoTensor",
+        "LegatoTraining", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: strict),
+
+    // The lines of the README that embed Legato in an app, kept compiling.
+    .executableTarget(name: "LegatoExample", dependencies: ["Legato"], path: "Examples/LegatoExample"),
 
     .testTarget(name: "LegatoTensorTests", dependencies: ["CKernels", "LegatoTensor"], swiftSettings: strict),
     .testTarget(name: "LegatoNNTests", dependencies: ["LegatoNN", "LegatoTorch"], swiftSettings: strict),
@@ -57,6 +60,11 @@ let package = Package(
     .testTarget(
       name: "LegatoModelsTests", dependencies: ["Legato", "LegatoModels", "LegatoTorch"], swiftSettings: strict),
     .testTarget(name: "LegatoTrainingTests", dependencies: ["LegatoTraining"], swiftSettings: strict),
-    .testTarget(name: "LegatoCLITests", dependencies: ["LegatoCLI"], swiftSettings: strict),
+    .testTarget(
+      name: "LegatoCLITests",
+      dependencies: [
+        "LegatoAudio", "LegatoCLI", "LegatoCodecs", "LegatoModels", "LegatoTensor", "LegatoTraining",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ], swiftSettings: strict),
   ]
 )
