@@ -12,7 +12,7 @@ let package = Package(
   name: "legato",
   platforms: [.macOS(.v15), .iOS(.v18)],
   products: [
-    .library(name: "Legato", targets: ["Legato"]),
+    .library(name: "Legato", targets: ["Legato", "LegatoAudio", "LegatoModels"]),
     .library(name: "LegatoTraining", targets: ["LegatoTraining", "LegatoEvaluation"]),
     .executable(name: "legato", targets: ["LegatoCLI"]),
   ],
@@ -51,7 +51,7 @@ let package = Package(
       ], swiftSettings: strict),
 
     // The lines of the README that embed Legato in an app, kept compiling.
-    .executableTarget(name: "LegatoExample", dependencies: ["Legato"], path: "Examples/LegatoExample"),
+    .executableTarget(name: "LegatoExample", dependencies: ["Legato", "LegatoAudio", "LegatoModels"], path: "Examples/LegatoExample"),
 
     .testTarget(name: "LegatoTensorTests", dependencies: ["CKernels", "LegatoTensor"], swiftSettings: strict),
     .testTarget(name: "LegatoNNTests", dependencies: ["LegatoNN", "LegatoTorch"], swiftSettings: strict),

@@ -12,8 +12,7 @@ struct Corpus: ParsableCommand {
       The same options give the same files; the same command continues what was interrupted; more hours add pieces.
 
         legato corpus --hours 2 --instrument piano --output data/corpus
-        legato corpus --hours 20 --instrument strings --instrument 0 --instrument "acoustic guitar (nylon)" \
-      --output data/mixed
+        legato corpus --hours 20 --instrument strings --instrument 0 --output mixed
 
       FluidSynth and a font are needed: apt-get install libfluidsynth3 fluid-soundfont-gm (make test sets both up).
       """)

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import LegatoAudio
+import LegatoCodecs
 import LegatoModels
 import LegatoTraining
 

@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Legato
 import LegatoAudio
+import LegatoCodecs
 import LegatoModels
 import LegatoTraining
 
@@ -13,9 +14,9 @@ struct Generate: ParsableCommand {
       The file is written while the sound is made, in memory that does not grow, so hours are as easy as seconds; \
       past 4 GB it becomes RF64. Ctrl-C ends it with a short fade and leaves a whole file.
 
-        legato generate --duration 5m --seed 7 --output piece.wav --picture piece.png
-        legato generate --prompt mine.wav --include-prompt --duration 1m --output on.wav
-        legato generate --count 4 --duration 20 --output take.wav        take-1.wav … take-4.wav
+        legato generate --duration 5m --seed 7 --output piece.wav
+        legato generate --prompt mine.wav --include-prompt --output more.wav
+        legato generate --count 4 --output take.wav     (take-1.wav … take-4.wav)
         legato generate --duration endless --output - | ffplay -nodisp -i -
         legato generate --duration endless --output - | aplay
 

@@ -21,8 +21,8 @@ struct LegatoCommand: AsyncParsableCommand {
 
       Train on your own recordings, from a folder to sound:
         legato prepare ~/recordings --output data/latents
-        legato train Recipes/small-model.yaml --from Models/legato-first --output runs/mine
-        legato generate --model runs/mine/package --duration 2m --output mine.wav
+        legato train Recipes/small-model.yaml --from Models/legato-first
+        legato generate --model runs/small-model/package --output mine.wav
 
       `legato help SUBCOMMAND` is the manual of each step.
 

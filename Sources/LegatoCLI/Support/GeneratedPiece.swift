@@ -1,6 +1,7 @@
 import Foundation
 import Legato
 import LegatoAudio
+import LegatoCodecs
 import LegatoModels
 import LegatoTraining
 
