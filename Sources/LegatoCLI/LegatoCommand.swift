@@ -37,6 +37,7 @@ struct LegatoCommand: AsyncParsableCommand {
   static func main() async {
     // A player that is closed while we stream to it is reported where we write, not by a signal.
     signal(SIGPIPE, SIG_IGN)
+    hearSignals()
     do {
       var command = try parseAsRoot()
       if var asynchronous = command as? any AsyncParsableCommand {
@@ -51,5 +52,14 @@ struct LegatoCommand: AsyncParsableCommand {
       StandardError.write("legato: \(ErrorText.text(error))\n")
       exit(withError: ExitCode.failure)
     }
+  }
+
+  /// Whoever started us may have blocked Ctrl-C, as Foundation's `Process` does from a dispatch thread.
+  private static func hearSignals() {
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    sigaddset(&signals, SIGINT)
+    sigaddset(&signals, SIGTERM)
+    pthread_sigmask(SIG_UNBLOCK, &signals, nil)
   }
 }

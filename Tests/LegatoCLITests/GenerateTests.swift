@@ -128,6 +128,8 @@ import Testing
     }
     try await Task.sleep(for: .milliseconds(300))
     process.interrupt()
+    for _ in 0..<1500 where process.isRunning { try await Task.sleep(for: .milliseconds(20)) }
+    if process.isRunning { kill(process.processIdentifier, SIGKILL) }
     process.waitUntilExit()
     #expect(process.terminationReason == .exit)
     #expect(process.terminationStatus == 130)
