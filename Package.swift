@@ -40,8 +40,8 @@ let package = Package(
     .target(
       name: "LegatoTraining",
       dependencies: [
-        "Legato", "LegatoAudio", "LegatoCodecs", "LegatoEvaluation", "LegatoModels", "LegatoNN", "LegatoTensor",
-        "LegatoTorch", .product(name: "Yams", package: "Yams"),
+        "Legato", "LegatoAudio", "LegatoEvaluation", "LegatoModels", "LegatoTorch",
+        .product(name: "Yams", package: "Yams"),
       ], swiftSettings: strict),
     .executableTarget(
       name: "LegatoCLI",
@@ -51,7 +51,8 @@ let package = Package(
       ], swiftSettings: strict),
 
     // The lines of the README that embed Legato in an app, kept compiling.
-    .executableTarget(name: "LegatoExample", dependencies: ["Legato", "LegatoAudio", "LegatoModels"], path: "Examples/LegatoExample"),
+    .executableTarget(
+      name: "LegatoExample", dependencies: ["Legato", "LegatoAudio", "LegatoModels"], path: "Examples/LegatoExample"),
 
     .testTarget(name: "LegatoTensorTests", dependencies: ["CKernels", "LegatoTensor"], swiftSettings: strict),
     .testTarget(name: "LegatoNNTests", dependencies: ["LegatoNN", "LegatoTorch"], swiftSettings: strict),

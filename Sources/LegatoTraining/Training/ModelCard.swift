@@ -1,3 +1,4 @@
+import LegatoCodecs
 import LegatoModels
 
 /// The README.md of a package: what it is, how it came to be, what it is worth.
