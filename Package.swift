@@ -60,6 +60,8 @@ let package = Package(
     .testTarget(name: "LegatoTorchTests", dependencies: ["LegatoNN", "LegatoTorch"], swiftSettings: strict),
     .testTarget(
       name: "LegatoModelsTests", dependencies: ["Legato", "LegatoModels", "LegatoTorch"], swiftSettings: strict),
+    .testTarget(name: "LegatoEvaluationTests", dependencies: ["LegatoAudio", "LegatoEvaluation", "LegatoTensor"],
+      swiftSettings: strict),
     .testTarget(name: "LegatoTrainingTests", dependencies: ["LegatoTraining"], swiftSettings: strict),
     .testTarget(
       name: "LegatoCLITests",
