@@ -4,6 +4,7 @@
 #include <mutex>
 #include <tuple>
 
+#include "depthwise.h"
 #include "support.h"
 
 using namespace legato;
@@ -153,15 +154,7 @@ int32_t lgt_attention(lgt_tensor q, lgt_tensor k, lgt_tensor v, lgt_tensor sink_
 }
 
 int32_t lgt_depthwise_convolution(lgt_tensor x, lgt_tensor weight, lgt_tensor bias, lgt_tensor *result) {
-  return produce(result, [&] {
-    const auto &input = get(x), &taps = get(weight);
-    const int64_t width = taps.size(1), length = input.size(1);
-    const auto padded = at::constant_pad_nd(input, {0, 0, width - 1, 0}, 0);
-    auto y = padded.narrow(1, 0, length) * taps.select(1, 0);
-    if (bias != nullptr) y = y + get(bias);
-    for (int64_t tap = 1; tap < width; ++tap) y = at::addcmul(y, padded.narrow(1, tap, length), taps.select(1, tap));
-    return y;
-  });
+  return produce(result, [&] { return depthwise(get(x), get(weight), optional(bias).value_or(at::Tensor())); });
 }
 
 int32_t lgt_modulate(lgt_tensor x, lgt_tensor shift, lgt_tensor scale, lgt_tensor *result) {

@@ -114,7 +114,7 @@ fi
 # 2. The plug-in.
 plugin=$prefix/liblegato_torch.$extension
 stamp=$prefix/plugin.stamp
-flags=(-O2 -std=c++20 -fPIC -shared -fvisibility=hidden -Wall -Wextra -Wno-unused-parameter
+flags=(-O3 -std=c++20 -fPIC -shared -fvisibility=hidden -Wall -Wextra -Wno-unused-parameter
   -isystem "$torch/include" -isystem "$torch/include/torch/csrc/api/include" -I "$root/Sources/CTorchAPI/include")
 if [ "$(uname -s)" = Linux ]; then
   # DT_RPATH, unlike DT_RUNPATH, serves the dependencies of dependencies too; CUDA builds leave symbols for
