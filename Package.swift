@@ -40,7 +40,7 @@ let package = Package(
     .target(
       name: "LegatoTraining",
       dependencies: [
-        "LegatoAudio", "LegatoEvaluation", "LegatoModels", "LegatoTorch",
+        "Legato", "LegatoAudio", "LegatoEvaluation", "LegatoModels", "LegatoTorch",
         .product(name: "Yams", package: "Yams"),
       ], swiftSettings: strict),
     .executableTarget(

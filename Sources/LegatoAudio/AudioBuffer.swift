@@ -48,7 +48,8 @@ public struct AudioBuffer: Sendable, Equatable {
   /// The same sound in `count` channels.
   ///
   /// Mono is copied to every channel. To mono is the mean. Six channels to stereo follows the order and gains
-  /// of ITU-R BS.775 (front, centre and surround at −3 dB, no LFE), scaled so that it cannot clip; any other count to stereo
+  /// of ITU-R BS.775 (front, centre and surround at −3 dB, no LFE), scaled so that it cannot clip; any other
+  /// count to stereo
   /// takes the mean of the even channels left and of the odd ones right. Otherwise the first channels are
   /// kept and missing ones are silent.
   public func converted(toChannels count: Int) -> AudioBuffer {

@@ -3,7 +3,8 @@ import Testing
 @testable import LegatoAudio
 
 @Suite struct FadeTests {
-  private let ones = AudioBuffer(sampleRate: 48000, channels: Array(repeating: Array(repeating: 1, count: 1000), count: 2))
+  private let ones = AudioBuffer(
+    sampleRate: 48000, channels: Array(repeating: Array(repeating: 1, count: 1000), count: 2))
 
   @Test(arguments: Fade.Curve.allCases) func endsAreQuietAndTheMiddleIsUntouched(curve: Fade.Curve) {
     let out = Fade.apply(to: ones, fadeIn: 100, fadeOut: 200, curve: curve).channels[1]

@@ -35,7 +35,8 @@ import Testing
 
   @Test func pictures() throws {
     try AudioPicture().write(tune(), title: "Twelve notes, 48 kHz stereo", to: folder + "/picture.png")
-    try AudioPicture(scale: .mel).write(noise(48_000 * 200, level: 0.5), title: "Noise (mel)", to: folder + "/noise.png")
+    try AudioPicture(scale: .mel).write(
+      noise(48_000 * 200, level: 0.5), title: "Noise (mel)", to: folder + "/noise.png")
     try AudioPicture(height: 300).writeSpectrograms(
       [("Original", tune()), ("Half a tone up, generated", tune(1)), ("Noise", noise(100_000, level: 0.1))],
       to: folder + "/stacked.png")

@@ -53,7 +53,8 @@ import Testing
     let loud = sine(997, rate: rate, seconds: 0.2, level: 4).channels[0]
     let music = (0..<9600).map { n -> Float in
       let t = Double(n) / Double(rate)
-      return Float(1.1 * sin(2 * .pi * 220 * t) + 0.7 * sin(2 * .pi * 3300 * t) + 0.5 * sin(2 * .pi * 9100 * t))
+      return Float(
+        1.1 * sin(2 * .pi * 220 * t) + 0.7 * sin(2 * .pi * 3300 * t) + 0.5 * sin(2 * .pi * 9100 * t))
     }
     for (signal, margin) in [(quarter, 0.05), (loud, 0.02), (music, 0.1)] {
       var limiter = TruePeakLimiter(sampleRate: rate, channels: 1)

@@ -5,7 +5,9 @@ import Testing
 
 @Suite struct PictureTests {
   @Test(arguments: [0, 1, 2, 300, 70_000]) func deflateRoundTripsNoise(count: Int) throws {
-    let bytes = noise(max(count, 1)).channels[0].prefix(count).map { UInt8(truncatingIfNeeded: Int($0 * 1000)) }
+    let bytes = noise(max(count, 1)).channels[0].prefix(count).map {
+      UInt8(truncatingIfNeeded: Int($0 * 1000))
+    }
     #expect(try inflate(Deflate.zlib(bytes)) == bytes)
   }
 
@@ -58,7 +60,9 @@ import Testing
 
   @Test func oddSoundsMakePicturesToo() throws {
     let empty = AudioBuffer(sampleRate: 48_000, channels: [[], []])
-    for buffer in [empty, AudioBuffer(sampleRate: 8000, channels: [[0.1]]), sine(100, rate: 8000, seconds: 200)] {
+    for buffer in [
+      empty, AudioBuffer(sampleRate: 8000, channels: [[0.1]]), sine(100, rate: 8000, seconds: 200),
+    ] {
       #expect(try decodePNG(AudioPicture(scale: .mel).png(buffer)).width == 1200)
     }
     let several = AudioPicture(width: 900, height: 300).spectrograms(
@@ -90,8 +94,12 @@ import Testing
 
   @Test func ticksAreRound() {
     #expect(Axis(0...10).ticks(5) == [0, 2, 4, 6, 8, 10])
-    #expect(Axis(40...24_000, scale: .logarithmic).ticks(8) == [50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000])
-    #expect(AxisLabel.number(0.25) == "0.25" && AxisLabel.number(12_500) == "12.5k" && AxisLabel.number(-3) == "-3")
+    #expect(
+      Axis(40...24_000, scale: .logarithmic).ticks(8) == [
+        50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000,
+      ])
+    #expect(
+      AxisLabel.number(0.25) == "0.25" && AxisLabel.number(12_500) == "12.5k" && AxisLabel.number(-3) == "-3")
     #expect(AxisLabel.number(1.5e-5) == "1.5e-5" && AxisLabel.frequency(2500) == "2.5k")
     #expect(AxisLabel.time(150, of: 200) == "2:30" && AxisLabel.time(3725, of: 4000) == "1:02:05")
   }

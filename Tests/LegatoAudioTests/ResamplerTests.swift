@@ -13,7 +13,8 @@ import Testing
     #expect(output.sampleRate == rates.1)
     // Away from the ends, where the sine starts from nothing.
     let middle = rates.1 / 10..<rates.1 * 9 / 10
-    #expect(largestDifference(output.slice(frames: middle).channels, ideal.slice(frames: middle).channels) < 1e-5)
+    #expect(
+      largestDifference(output.slice(frames: middle).channels, ideal.slice(frames: middle).channels) < 1e-5)
   }
 
   @Test func whatTheNewRateCannotHoldIsGone() throws {

@@ -15,7 +15,9 @@ func contents(of folder: String) throws -> [String] {
   try FileManager.default.contentsOfDirectory(atPath: folder).sorted()
 }
 
-func sine(_ frequency: Double, rate: Int, seconds: Double, level: Double = 0.5, channels: Int = 1) -> AudioBuffer {
+func sine(_ frequency: Double, rate: Int, seconds: Double, level: Double = 0.5, channels: Int = 1)
+  -> AudioBuffer
+{
   let samples = (0..<Int(seconds * Double(rate))).map {
     Float(level * sin(2 * .pi * frequency * Double($0) / Double(rate)))
   }
@@ -23,7 +25,9 @@ func sine(_ frequency: Double, rate: Int, seconds: Double, level: Double = 0.5, 
 }
 
 /// Repeatable noise in ±level.
-func noise(_ frames: Int, channels: Int = 1, rate: Int = 48000, level: Float = 0.9, seed: UInt64 = 1) -> AudioBuffer {
+func noise(_ frames: Int, channels: Int = 1, rate: Int = 48000, level: Float = 0.9, seed: UInt64 = 1)
+  -> AudioBuffer
+{
   var state = seed
   let planes = (0..<channels).map { _ in
     (0..<frames).map { _ -> Float in

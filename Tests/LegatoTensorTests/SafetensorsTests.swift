@@ -187,6 +187,28 @@ private func failure(_ bytes: [UInt8]) throws -> SafetensorsError? {
     #expect(try failure(latin1)?.reason.contains("UTF-8") == true)
   }
 
+  /// Any byte of the header changed to anything: an error or a sound file, never a crash, and never a tensor
+  /// that lies outside the file.
+  @Test func corruptedHeaders() throws {
+    let sound = Array(try #require(Data(base64Encoded: Self.fromPython)))
+    var accepted = 0
+    for position in 0..<432 {
+      for byte in [0, 0x20, 0xFF] + Array("\"\\09-{}[],:e".utf8) {
+        var content = sound
+        content[position] = byte
+        content.withUnsafeBytes { bytes in
+          guard let header = try? SafetensorsHeader(file: "x", bytes: bytes) else { return }
+          accepted += 1
+          for entry in header.entries {
+            #expect(entry.byteRange.lowerBound >= 8 && entry.byteRange.upperBound <= content.count)
+            #expect(entry.dtype.byteCount(shape: entry.shape) == entry.byteRange.count)
+          }
+        }
+      }
+    }
+    #expect(accepted > 0 && accepted < 2000)
+  }
+
   @Test func messagesStayOnOneLine() throws {
     let name = String(repeating: "x", count: 500) + "\\u001b[31m"
     let error = try #require(
@@ -260,6 +282,29 @@ private func failure(_ bytes: [UInt8]) throws -> SafetensorsError? {
     try SafetensorsWriter.write([.init("a", [2], [3, 4])], to: path)
     #expect(try old.floats("a") == [1, 2])
     #expect(try SafetensorsFile(path: path).floats("a") == [3, 4])
+  }
+
+  /// A limit on file sizes stands in for a full disk: the write fails in the middle.
+  @Test func aWriteThatFailsInTheMiddleLeavesNothing() async {
+    await #expect(processExitsWith: .success) {
+      let scratch = try Scratch()
+      let path = scratch.path + "/x"
+      try SafetensorsWriter.write([.init("a", [2], [1, 2])], to: path)
+      signal(SIGXFSZ, SIG_IGN)
+      var limit = rlimit(rlim_cur: 4096, rlim_max: 4096)
+      // The constant is an enumeration on Linux and an integer on Apple systems.
+      #if canImport(Darwin)
+        setrlimit(RLIMIT_FSIZE, &limit)
+      #else
+        setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit)
+      #endif
+      let error = #expect(throws: SafetensorsError.self) {
+        try SafetensorsWriter.write([.init("a", [10_000], [Float](repeating: 1, count: 10_000))], to: path)
+      }
+      #expect(error?.kind == .cannotWrite && error?.description.contains("ulimit") == true)
+      #expect(scratch.contents == ["x"])
+      #expect(try SafetensorsFile(path: path).floats("a") == [1, 2])
+    }
   }
 
   @Test func foldersThatAreNotThereAndFullDisks() throws {

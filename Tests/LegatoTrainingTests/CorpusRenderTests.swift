@@ -58,7 +58,7 @@ import Testing
     try handle.seekToEnd()
     try handle.write(contentsOf: Data("{\"id\":\"piece-0".utf8))
     try handle.close()
-    try Data([1, 2, 3]).write(to: resumed.output.appendingPathComponent("audio/piece-000001.wav.partial"))
+    try Data([1, 2, 3]).write(to: resumed.output.appendingPathComponent("audio/.legato-1-2.tmp"))
     resumed.hours = whole.hours
     let summary = try renderCorpus(resumed)
     #expect(summary.rendered == summary.pieces - 1)

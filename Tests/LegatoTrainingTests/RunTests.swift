@@ -189,9 +189,9 @@ private func names(_ path: String) throws -> [String] {
       try save(run, step: step)
       #expect(try run.checkpoints().map(\.step) == [step])
     }
-    // Going back to an earlier step, the checkpoint just written is not the newest, yet a later one stays.
+    // Going back to an earlier step: what was just written stays although it is not the newest.
     try save(run, step: 1)
-    #expect(try run.checkpoints().map(\.step) == [3])
+    #expect(try run.checkpoints().map(\.step) == [1, 3])
   }
 
   @Test func subfoldersAreRecorded() throws {
@@ -253,6 +253,16 @@ private func names(_ path: String) throws -> [String] {
     StopSignal.reset()
     StopSignal.request()
     #expect(StopSignal.isRequested)
+  }
+
+  @Test func aSecondCtrlCEndsTheProcess() async {
+    await #expect(processExitsWith: .exitCode(130)) {
+      StopSignal.install()
+      kill(getpid(), SIGINT)
+      usleep(500_000)
+      kill(getpid(), SIGINT)
+      usleep(5_000_000)
+    }
   }
 
   @Test func timeLimit() {

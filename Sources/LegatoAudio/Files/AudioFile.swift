@@ -59,8 +59,8 @@ public enum AudioFile {
     _ reader: AudioFileReader, upTo limit: Int, expecting: Int
   ) throws -> AudioBuffer {
     var channels = [[Float]](repeating: [], count: reader.info.channels)
-    // A header can lie about the length: do not let it reserve more than an hour's worth.
-    for channel in channels.indices { channels[channel].reserveCapacity(min(expecting, 1 << 28)) }
+    // A header can lie about the length: what is reserved for it stays modest.
+    for channel in channels.indices { channels[channel].reserveCapacity(min(expecting, 1 << 24)) }
     var left = limit
     while left > 0, let block = try reader.read(maxFrames: min(left, 1 << 16)) {
       for channel in channels.indices { channels[channel] += block.channels[channel] }

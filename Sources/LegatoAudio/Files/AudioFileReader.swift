@@ -1,6 +1,7 @@
 /// A sound file read block by block, so that an hour need not be in memory.
 ///
-/// WAV is read by Legato itself; FLAC, OGG, MP3, AIFF and more by libsndfile, and what neither knows (AAC, M4A)
+/// WAV is read by Legato itself; FLAC, OGG, MP3, AIFF and more by libsndfile, and what neither knows (AAC,
+/// M4A)
 /// by an `ffmpeg` child process. Both are looked for when such a file is opened.
 public final class AudioFileReader {
   /// The path as given.

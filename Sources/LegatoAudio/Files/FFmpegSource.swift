@@ -1,5 +1,6 @@
 #if os(macOS) || os(Linux)
-  /// Files decoded by an `ffmpeg` child process into float WAV through a pipe: AAC, M4A, Opus in WebM, video sound.
+  /// Files decoded by an `ffmpeg` child process into float WAV through a pipe: AAC, M4A, Opus in WebM, video
+  /// sound.
   final class FFmpegSource: AudioSource {
     let frames: Int?
     let framesAreExact = false
@@ -67,7 +68,8 @@
           ], label: path),
         let bytes = try? child.output.read(4096), child.wait() == 0
       else { return nil }
-      return String(decoding: bytes, as: UTF8.self).split(separator: "\n").lazy.compactMap { Double($0) }.first
+      return String(decoding: bytes, as: UTF8.self).split(separator: "\n").lazy.compactMap { Double($0) }
+        .first
     }
   }
 #endif

@@ -48,7 +48,8 @@ final class SndFileSource: AudioSource {
 
   func seek(to frame: Int) throws {
     guard library.seek(handle, Int64(frame), 0) >= 0 else {
-      throw AudioError.cannotRead(path: path, reason: "frame \(frame) cannot be reached: \(library.error(handle))")
+      throw AudioError.cannotRead(
+        path: path, reason: "frame \(frame) cannot be reached: \(library.error(handle))")
     }
   }
 }

@@ -99,7 +99,9 @@ struct WAVHeader: Equatable {
 
   /// Odd chunks are followed by one byte of padding, which some programs forget.
   private static func skipPadding(_ stream: ByteStream) throws {
-    let known = ["data", "fmt ", "LIST", "fact", "JUNK", "bext", "cue ", "id3 ", "ID3 ", "PEAK", "smpl", "iXML"]
+    let known = [
+      "data", "fmt ", "LIST", "fact", "JUNK", "bext", "cue ", "id3 ", "ID3 ", "PEAK", "smpl", "iXML",
+    ]
     let next = try stream.peek(4)
     if !known.contains(where: { tag($0) == next }) { try stream.skip(1) }
   }
@@ -132,7 +134,9 @@ extension WAVHeader {
     var bytesPerFrame: Int
 
     init(_ body: [UInt8], path: String) throws {
-      guard body.count >= 16 else { throw AudioError.notAudio(path: path, reason: "a fmt chunk that is too short") }
+      guard body.count >= 16 else {
+        throw AudioError.notAudio(path: path, reason: "a fmt chunk that is too short")
+      }
       var tag = Int(uint16(body, 0))
       channels = Int(uint16(body, 2))
       sampleRate = Int(uint32(body, 4))
@@ -141,7 +145,8 @@ extension WAVHeader {
       // WAVE_FORMAT_EXTENSIBLE holds the real tag at the start of its sub-format GUID.
       if tag == 0xFFFE, body.count >= 26 { tag = Int(uint16(body, 24)) }
       guard channels > 0, sampleRate > 0 else {
-        throw AudioError.notAudio(path: path, reason: "a header with \(channels) channels at \(sampleRate) Hz")
+        throw AudioError.notAudio(
+          path: path, reason: "a header with \(channels) channels at \(sampleRate) Hz")
       }
       let container = blockAlign % channels == 0 && blockAlign > 0 ? blockAlign / channels : (bits + 7) / 8
       switch (tag, container) {
@@ -153,7 +158,8 @@ extension WAVHeader {
       case (3, 8): encoding = .float64
       default:
         throw AudioError.unsupported(
-          path: path, reason: "a WAV file in encoding \(tag) with \(bits) bits, which is neither PCM nor float")
+          path: path,
+          reason: "a WAV file in encoding \(tag) with \(bits) bits, which is neither PCM nor float")
       }
       bytesPerFrame = container * channels
     }

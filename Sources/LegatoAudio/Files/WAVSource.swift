@@ -39,7 +39,8 @@ final class WAVSource: AudioSource {
     } else if target >= stream.position {
       try stream.skip(target - stream.position)
     } else {
-      throw AudioError.cannotRead(path: stream.path, reason: "a pipe cannot be read again from an earlier point")
+      throw AudioError.cannotRead(
+        path: stream.path, reason: "a pipe cannot be read again from an earlier point")
     }
   }
 }

@@ -1,7 +1,9 @@
 /// Writes a WAV file, or a WAV stream to standard output, chunk by chunk.
 ///
-/// A file is written aside in its own folder and renamed by ``finish()``; past 4 GB it becomes RF64 (EBU Tech 3306).
-/// Standard output (path "-"), devices and named pipes get a header of unknown length, so a player starts at once.
+/// A file is written aside in its own folder and renamed by ``finish()``; past 4 GB it becomes RF64 (EBU
+/// Tech 3306).
+/// Standard output (path "-"), devices and named pipes get a header of unknown length, so a player starts at
+/// once.
 public final class WAVWriter {
   /// How samples are stored.
   public enum Format: String, Sendable, CaseIterable {
@@ -51,7 +53,8 @@ public final class WAVWriter {
       throw AudioError.invalidArgument(name: "sample rate", reason: "\(sampleRate) Hz cannot be written")
     }
     guard (1...1024).contains(channels) else {
-      throw AudioError.invalidArgument(name: "channels", reason: "\(channels) cannot be written; use 1 to 1024")
+      throw AudioError.invalidArgument(
+        name: "channels", reason: "\(channels) cannot be written; use 1 to 1024")
     }
     self.path = path
     self.sampleRate = sampleRate
@@ -68,7 +71,8 @@ public final class WAVWriter {
   public func append(_ chunk: [[Float]]) throws {
     precondition(
       chunk.count == channels && chunk.allSatisfy { $0.count == chunk[0].count },
-      "WAVWriter.append: \(chunk.count) channels of \(chunk.map(\.count)) frames, \(channels) channels wanted")
+      "WAVWriter.append: \(chunk.count) channels of \(chunk.map(\.count)) frames, \(channels) channels wanted"
+    )
     for (channel, samples) in chunk.enumerated() {
       if let frame = samples.firstIndex(where: { !$0.isFinite }) {
         cancel()
@@ -132,7 +136,8 @@ public final class WAVWriter {
     return bytes
   }
 
-  /// Nearest integer, ties to even; +1 itself is one step beyond the largest and counts as clipped only past it.
+  /// Nearest integer, ties to even; +1 itself is one step beyond the largest and counts as clipped only past
+  /// it.
   @inline(__always)
   private static func integer(_ sample: Float, fullScale: Float, _ clipped: inout Int) -> Int32 {
     let scaled = (sample * fullScale).rounded(.toNearestOrEven)

@@ -56,7 +56,9 @@ extension AudioPicture {
     }
     for (value, text) in [(1.0, "1"), (0.0, "0"), (-1.0, "-1")] {
       let y = middle - Int(value * half)
-      label(text, rightOf: panel.x.lowerBound - 10, middle: min(max(y, panel.y.lowerBound + 6), panel.y.upperBound - 8), on: &canvas)
+      label(
+        text, rightOf: panel.x.lowerBound - 10,
+        middle: min(max(y, panel.y.lowerBound + 6), panel.y.upperBound - 8), on: &canvas)
     }
     canvas.frame(x: panel.x, y: panel.y, Style.faint)
   }
@@ -102,7 +104,8 @@ extension AudioPicture {
   private static func timeTicks(_ seconds: Double, count: Int) -> [Double] {
     guard seconds >= 90 else { return Axis(0...seconds).ticks(count) }
     let steps: [Double] = [10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200]
-    let step = steps.first { seconds / $0 <= Double(count) } ?? Axis.roundStep(seconds / Double(count) / 3600) * 3600
+    let step =
+      steps.first { seconds / $0 <= Double(count) } ?? Axis.roundStep(seconds / Double(count) / 3600) * 3600
     return Array(stride(from: 0, through: seconds, by: step))
   }
 

@@ -28,10 +28,13 @@ extension Chart {
     drawGrid(xAxis, yAxis, yTicks, yTexts, plot, on: &drawing)
     if !title.isEmpty {
       drawing.text(
-        fitting(title, plot.width), at: (Double(plot.x.lowerBound), 30), anchor: .start, color: Style.ink, size: .title, upwards: false)
+        fitting(title, plot.width), at: (Double(plot.x.lowerBound), 30), anchor: .start, color: Style.ink,
+        size: .title, upwards: false)
     }
     for (index, series) in series.enumerated() {
-      draw(series, color: series.color ?? Self.colors[index % Self.colors.count], xAxis, yAxis, plot, on: &drawing)
+      draw(
+        series, color: series.color ?? Self.colors[index % Self.colors.count], xAxis, yAxis, plot,
+        on: &drawing)
     }
     drawLegend(plot, xAxis, yAxis, on: &drawing)
   }
@@ -53,7 +56,8 @@ extension Chart {
     for tick in xAxis.ticks(max(2, plot.width / 110)) {
       let x = column(tick, xAxis, plot).rounded()
       drawing.rectangle(
-        x: x, y: Double(plot.y.lowerBound), width: 1, height: Double(plot.height), fill: Self.gridColor, opacity: 1)
+        x: x, y: Double(plot.y.lowerBound), width: 1, height: Double(plot.height), fill: Self.gridColor,
+        opacity: 1)
       let text = AxisLabel.number(tick)
       let half = Double(BitmapFont.width(text))
       if x - half < lastEnd + 8 || x + half > Double(width) { continue }
@@ -62,19 +66,22 @@ extension Chart {
     }
     drawing.rectangle(x: x0, y: y1, width: Double(plot.width), height: 1, fill: Style.faint, opacity: 1)
     drawing.rectangle(
-      x: x0, y: Double(plot.y.lowerBound), width: 1, height: Double(plot.height), fill: Style.faint, opacity: 1)
+      x: x0, y: Double(plot.y.lowerBound), width: 1, height: Double(plot.height), fill: Style.faint,
+      opacity: 1)
     let middle = (x: x0 + Double(plot.width) / 2, y: (Double(plot.y.lowerBound) + y1) / 2)
     if !xLabel.isEmpty {
       drawing.text(
         xLabel, at: (middle.x, y1 + 50), anchor: .middle, color: Style.faint, size: .normal, upwards: false)
     }
     if !yLabel.isEmpty {
-      drawing.text(yLabel, at: (26, middle.y), anchor: .middle, color: Style.faint, size: .normal, upwards: true)
+      drawing.text(
+        yLabel, at: (26, middle.y), anchor: .middle, color: Style.faint, size: .normal, upwards: true)
     }
   }
 
   private func draw(
-    _ series: Series, color: UInt32, _ xAxis: Axis, _ yAxis: Axis, _ plot: Panel, on drawing: inout some Drawing
+    _ series: Series, color: UInt32, _ xAxis: Axis, _ yAxis: Axis, _ plot: Panel,
+    on drawing: inout some Drawing
   ) {
     if let band = series.band {
       let points = series.x.indices.map { index in
@@ -90,14 +97,18 @@ extension Chart {
     let points: [Point] = zip(series.x, series.y).map { (column($0, xAxis, plot), row($1, yAxis, plot)) }
     let runs = points.split { !($0.x.isFinite && $0.y.isFinite) }
     for run in runs where series.mark != .points && run.count > 1 {
-      drawing.polyline(thinned(Array(run), to: plot), width: 2, color: color, isDashed: series.isDashed, clip: plot)
+      drawing.polyline(
+        thinned(Array(run), to: plot), width: 2, color: color, isDashed: series.isDashed, clip: plot)
     }
     let radius = series.mark == .linePoints ? 3.5 : 3
     // Half a mark may stand over the frame, so that points on the axis can be seen.
     let reach = Panel(
       x: plot.x.lowerBound - 4..<plot.x.upperBound + 4, y: plot.y.lowerBound - 4..<plot.y.upperBound + 4)
     for run in runs where series.mark != .line || run.count == 1 {
-      for point in run { drawing.circle(point, radius: radius, color: color, clip: reach) }
+      for point in run {
+        drawing.circle(point, radius: radius + 1.2, color: Style.background, clip: reach)
+        drawing.circle(point, radius: radius, color: color, clip: reach)
+      }
     }
   }
 
@@ -134,13 +145,15 @@ extension Chart {
       let whole = Panel(x: 0..<width, y: 0..<height)
       if series.mark != .points {
         drawing.polyline(
-          [(origin.x + 10, y), (origin.x + 38, y)], width: 2.5, color: color, isDashed: series.isDashed, clip: whole)
+          [(origin.x + 10, y), (origin.x + 38, y)], width: 2.5, color: color, isDashed: series.isDashed,
+          clip: whole)
       }
       if series.mark != .line {
         drawing.circle((origin.x + 24, y), radius: 3.5, color: color, clip: whole)
       }
       drawing.text(
-        series.name, at: (origin.x + 48, y + 7), anchor: .start, color: Style.ink, size: .normal, upwards: false)
+        series.name, at: (origin.x + 48, y + 7), anchor: .start, color: Style.ink, size: .normal,
+        upwards: false)
     }
   }
 
@@ -151,19 +164,35 @@ extension Chart {
     let (left, right) = (Double(plot.x.lowerBound) + 10, Double(plot.x.upperBound) - size.width - 8)
     let (top, bottom) = (Double(plot.y.lowerBound) + 8, Double(plot.y.upperBound) - size.height - 8)
     let corners: [Point] = [(right, top), (left, top), (right, bottom), (left, bottom)]
-    let hidden = corners.map { corner in
-      series.reduce(0.0) { sum, series in
-        let inside = zip(series.x, series.y).reduce(0) { count, value in
-          let (x, y) = (column(value.0, xAxis, plot), row(value.1, yAxis, plot))
-          let isInside =
-            x >= corner.x && x <= corner.x + size.width && y >= corner.y && y <= corner.y + size.height
-          return count + (isInside ? 1 : 0)
-        }
-        return sum + Double(inside) / Double(max(1, series.x.count))
+    let lines: [[Point]] = series.flatMap { series in
+      ([series.y] + (series.band.map { [$0.lower, $0.upper] } ?? [])).map { values in
+        zip(series.x, values).map { (column($0, xAxis, plot), row($1, yAxis, plot)) }
       }
+    }
+    let hidden = corners.map { corner in
+      lines.reduce(0) { $0 + Self.touched($1, from: corner, size: size) }
     }
     let best = hidden.indices.min { hidden[$0] < hidden[$1] } ?? 0
     return corners[best]
+  }
+
+  /// How many of the points, and of steps along the lines between them, lie in a rectangle.
+  private static func touched(_ points: [Point], from corner: Point, size: (width: Double, height: Double))
+    -> Int
+  {
+    let inside = { (x: Double, y: Double) in
+      x >= corner.x && x <= corner.x + size.width && y >= corner.y && y <= corner.y + size.height
+    }
+    var count = points.filter { inside($0.x, $0.y) }.count
+    for (a, b) in zip(points, points.dropFirst()) {
+      let steps = max(abs(b.x - a.x), abs(b.y - a.y)) / 6
+      guard steps >= 2, steps < 1000 else { continue }
+      for step in 1..<Int(steps) {
+        let t = Double(step) / steps
+        if inside(a.x + t * (b.x - a.x), a.y + t * (b.y - a.y)) { count += 1 }
+      }
+    }
+    return count
   }
 
   private func axis(

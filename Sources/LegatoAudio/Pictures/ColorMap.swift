@@ -8,7 +8,8 @@
 
 /// A colour scale for levels: dark indigo through magenta and orange to pale yellow.
 ///
-/// Lightness rises linearly in Oklab (Ottosson 2020), so equal steps of level look equally large, also in grey.
+/// Lightness rises linearly in Oklab (Ottosson 2020), so equal steps of level look equally large, also in
+/// grey.
 enum ColorMap {
   /// 240 colours `0xRRGGBB`, leaving the rest of a 256-colour palette to text and axes.
   static let table: [UInt32] = (0..<240).map { color(Double($0) / 239) }

@@ -7,9 +7,11 @@ protocol Drawing {
   /// Joined segments, cut at `clip`.
   mutating func polyline(_ points: [Point], width: Double, color: UInt32, isDashed: Bool, clip: Panel)
   mutating func circle(_ center: Point, radius: Double, color: UInt32, clip: Panel)
-  mutating func band(_ points: [(x: Double, low: Double, high: Double)], color: UInt32, opacity: Double, clip: Panel)
+  mutating func band(
+    _ points: [(x: Double, low: Double, high: Double)], color: UInt32, opacity: Double, clip: Panel)
   /// Text with its anchor on the baseline.
-  mutating func text(_ text: String, at point: Point, anchor: TextAnchor, color: UInt32, size: TextSize, upwards: Bool)
+  mutating func text(
+    _ text: String, at point: Point, anchor: TextAnchor, color: UInt32, size: TextSize, upwards: Bool)
 }
 
 /// Where a text's anchor lies along it.

@@ -38,7 +38,8 @@ struct Spectrogram {
     }
   }
 
-  /// The largest level between two fractional bins, or the level interpolated at their middle when none lies there.
+  /// The largest level between two fractional bins, or the level interpolated at their middle when none lies
+  /// there.
   private static func level(_ decibels: [Float], from low: Double, to high: Double) -> Float {
     let first = Int(low.rounded(.up))
     let last = min(Int(high.rounded(.down)), decibels.count - 1)

@@ -10,7 +10,8 @@
 public struct AudioMeasure: Sendable, Equatable {
   /// Largest magnitude, linear.
   public var peak: Float
-  /// Largest magnitude between samples too, dB relative to full scale (four-fold interpolation, ITU-R BS.1770-4);
+  /// Largest magnitude between samples too, dB relative to full scale (four-fold interpolation, ITU-R
+  /// BS.1770-4);
   /// −infinity for silence.
   public var truePeakDBTP: Double
   /// Root mean square over all channels, dB relative to full scale; −infinity for silence.
@@ -43,7 +44,8 @@ public struct AudioMeasure: Sendable, Equatable {
     silenceShare = silent.isEmpty ? 0 : Double(silent.filter { $0 }.count) / Double(silent.count)
     let quiet = silent.reversed().prefix { $0 }.count
     silenceAtEnd =
-      quiet == silent.count ? buffer.duration : Double(quiet * Self.window(buffer)) / Double(buffer.sampleRate)
+      quiet == silent.count
+      ? buffer.duration : Double(quiet * Self.window(buffer)) / Double(buffer.sampleRate)
   }
 
   /// `20 · log10(amplitude)`.

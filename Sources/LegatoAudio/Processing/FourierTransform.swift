@@ -27,7 +27,8 @@ struct FourierTransform {
     }
   }
 
-  /// Power in `size / 2 + 1` bins of the frame that starts at `start`; what lies outside `samples` is silence.
+  /// Power in `size / 2 + 1` bins of the frame that starts at `start`; what lies outside `samples` is
+  /// silence.
   ///
   /// A full-scale sine has power 1 in its bin.
   func power(_ samples: [Float], start: Int) -> [Float] {

@@ -8,7 +8,8 @@
 
 /// Keeps the true peak of a stream under a ceiling, with a look-ahead gain that all channels share.
 ///
-/// Every output sample comes ``latency`` frames late. Where nothing near exceeds the ceiling the output is the
+/// Every output sample comes ``latency`` frames late. Where nothing near exceeds the ceiling the output is
+/// the
 /// input, bit for bit. State carries over from chunk to chunk, so streaming equals one call on the whole.
 /// The peak is estimated at four times the sample rate; the gain falls along a raised cosine before the peak,
 /// and recovers exponentially after it.

@@ -16,7 +16,8 @@ public final class Resampler {
   private var framesOut = 0
   private var finished = false
 
-  /// Throws ``AudioError/libraryMissing(name:install:)`` without libsoxr, or ``AudioError/resampling(reason:)``.
+  /// Throws ``AudioError/libraryMissing(name:install:)`` without libsoxr, or
+  /// ``AudioError/resampling(reason:)``.
   public convenience init(from inputRate: Int, to outputRate: Int, channels: Int) throws {
     try self.init(
       from: inputRate, to: outputRate, channels: channels, library: SoxrLibrary.shared.get())
@@ -55,7 +56,8 @@ public final class Resampler {
     precondition(!finished, "Resampler.process: called after finish()")
     precondition(
       chunk.count == channels && chunk.allSatisfy { $0.count == chunk[0].count },
-      "Resampler.process: \(chunk.count) channels of \(chunk.map(\.count)) frames, \(channels) channels wanted")
+      "Resampler.process: \(chunk.count) channels of \(chunk.map(\.count)) frames, \(channels) channels wanted"
+    )
     let frames = chunk[0].count
     if frames == 0 { return Array(repeating: [], count: channels) }
     let interleaved = [Float](unsafeUninitializedCapacity: frames * channels) { buffer, filled in

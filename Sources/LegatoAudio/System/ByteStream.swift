@@ -106,6 +106,8 @@ final class ByteStream {
   private func readDescriptor(_ count: Int) throws -> [UInt8] {
     let path = self.path
     let descriptor = self.descriptor
+    // A header can lie about sizes: memory grows with what is really there.
+    let count = min(count, 1 << 22)
     return try [UInt8](unsafeUninitializedCapacity: count) { buffer, filled in
       while true {
         let done = systemRead(descriptor, buffer.baseAddress, count)

@@ -120,7 +120,11 @@ final class OutputFile {
         }
         return errno
       }
-      if code != 0, code != EINTR {
+      if code == EAGAIN {
+        // Somebody made the pipe non-blocking: wait until it takes more.
+        var state = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+        poll(&state, 1, -1)
+      } else if code != 0, code != EINTR {
         cancel()
         throw SystemError.writing(path, code)
       }

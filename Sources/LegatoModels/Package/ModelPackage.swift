@@ -19,6 +19,14 @@ public struct ModelPackage: Sendable {
   public let model: ContinuousModel
   public let codec: CodecPackage
 
+  /// A package in memory, such as a model in training.
+  public init(model: ContinuousModel, codec: CodecPackage, configuration: ModelConfigurationFile) {
+    path = ""
+    self.model = model
+    self.codec = codec
+    self.configuration = configuration
+  }
+
   /// Loads a package. Throws ``PackageError``, ``ModelError`` or a safetensors error that names file and remedy.
   public init(path: String) throws {
     self.path = path

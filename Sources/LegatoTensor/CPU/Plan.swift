@@ -104,6 +104,9 @@ final class PlanRecorder {
   private(set) var nodes: [Node] = []
   private var sizes: [Int] = []
 
+  /// Bytes of all intermediate buffers, whether they live at the same time or not.
+  var byteCount: Int { sizes.reduce(0, +) }
+
   /// A new intermediate buffer.
   func allocate(byteCount: Int) -> Int {
     sizes.append((byteCount + 63) / 64 * 64)
@@ -139,5 +142,26 @@ final class PlanRecorder {
       total = max(total, start + sizes[id])
     }
     return (CPUMemory(byteCount: total), offsets)
+  }
+}
+
+/// What a computation would take, found by recording it without executing.
+public struct WorkEstimate: Sendable, Equatable {
+  /// Bytes of all intermediate results together.
+  public var intermediateBytes = 0
+  /// Multiply-adds, roughly.
+  public var multiplyAdds = 0
+}
+
+extension CPUEngine {
+  /// Records `body` and throws the plan away.
+  public func estimate(_ body: () throws -> Void) rethrows -> WorkEstimate {
+    precondition(recorder == nil, "a plan is being recorded already")
+    let recorder = PlanRecorder()
+    self.recorder = recorder
+    defer { self.recorder = nil }
+    try body()
+    return WorkEstimate(
+      intermediateBytes: recorder.byteCount, multiplyAdds: recorder.nodes.reduce(0) { $0 + $1.call.work })
   }
 }

@@ -39,7 +39,7 @@ public final class SafetensorsWriter {
     var header = "{"
     if !metadata.isEmpty {
       let pairs = metadata.sorted { $0.key < $1.key }
-        .map { "\(HeaderJSON.quoted($0.key)):\(HeaderJSON.quoted($0.value))" }
+        .map { "\(JSONString.quoted($0.key)):\(JSONString.quoted($0.value))" }
       header += "\"\(SafetensorsHeader.metadataName)\":{\(pairs.joined(separator: ","))}"
     }
     var end = 0
@@ -52,7 +52,7 @@ public final class SafetensorsWriter {
       slots[tensor.name] = Slot(dtype: tensor.dtype, position: end, end: end + size)
       if header.utf8.count > 1 { header += "," }
       let shape = tensor.shape.map(String.init).joined(separator: ",")
-      header += "\(HeaderJSON.quoted(tensor.name)):{\"dtype\":\"\(tensor.dtype.rawValue)\","
+      header += "\(JSONString.quoted(tensor.name)):{\"dtype\":\"\(tensor.dtype.rawValue)\","
       header += "\"shape\":[\(shape)],\"data_offsets\":[\(end),\(end + size)]}"
       end += size
     }

@@ -28,6 +28,7 @@ package struct SystemCallError: Error, Equatable, Sendable, CustomStringConverti
     case ENOENT: "Check the path; its folder must exist."
     case EISDIR: "That is a folder; name a file."
     case ENOTDIR: "A part of the path is a file, not a folder."
+    case EFBIG: "The file would pass the size limit of the disk or of this shell (ulimit -f)."
     case EMFILE, ENFILE: "Too many files are open; raise the limit (ulimit -n)."
     case ENAMETOOLONG: "Choose a shorter path."
     default: "Check the disk and the path, then run the same command again."

@@ -2,7 +2,7 @@ extension Performer {
   /// One or two sentences that say what is heard; worded in several ways, so that a text model sees more than one.
   func caption(for score: Score) -> String {
     var random = SeededGenerator(seed: seed, path: 7)
-    let pulse = score.tempo * (plan.meter == .sixEight ? 1.5 : 1)
+    let pulse = score.tempo * (plan.meter == .sixEight ? 1.2 : 1)
     let speed =
       switch pulse {
       case ..<68: random.pick(["slow", "unhurried"])
@@ -11,14 +11,13 @@ extension Performer {
       default: random.pick(["fast", "brisk", "quick"])
       }
     let isDark = plan.tonality.mode == .minor || plan.tonality.mode == .dorian
-    let soft = plan.baseVelocity < 74
-    let mood: String
-    switch (isDark, soft) {
-    case (true, true): mood = random.pick(["wistful", "melancholy", "pensive", "tender"])
-    case (true, false): mood = random.pick(["sombre", "dramatic", "serious", "passionate"])
-    case (false, true): mood = random.pick(["gentle", "warm", "peaceful", "sweet"])
-    case (false, false): mood = random.pick(["bright", "cheerful", "confident", "sunny"])
-    }
+    let mood =
+      switch (isDark, plan.baseVelocity < 74) {
+      case (true, true): random.pick(["wistful", "melancholy", "pensive", "tender"])
+      case (true, false): random.pick(["sombre", "dramatic", "serious", "passionate"])
+      case (false, true): random.pick(["gentle", "warm", "peaceful", "sweet"])
+      case (false, false): random.pick(["bright", "cheerful", "confident", "sunny"])
+      }
     let key = "\(score.tonic) \(score.mode)"
     let name = score.instrument.name
     let bpm = "\(Int(score.tempo.rounded())) beats per minute"

@@ -1,8 +1,9 @@
 import Foundation
+import LegatoAudio
 
 /// The folder that a corpus is rendered into.
 struct CorpusFolder: Sendable {
-  let url: URL
+  let options: CorpusOptions
   let manifest: URL
   /// Rows of pieces that are there already, by id.
   let known: [String: CorpusManifestRow]
@@ -11,137 +12,96 @@ struct CorpusFolder: Sendable {
   /// Makes the folder, or continues the corpus in it.
   /// - Throws: `CorpusError.otherCorpus` where it was made with other options, `CorpusError.unwritableFolder`.
   init(_ options: CorpusOptions, soundFont: URL, plan: [PiecePlan]) throws {
-    url = options.output
-    manifest = url.appendingPathComponent(CorpusManifest.fileName)
+    self.options = options
+    let audio = options.output.appendingPathComponent("audio")
+    let files = FileManager.default
+    do {
+      try files.createDirectory(at: audio, withIntermediateDirectories: true)
+    } catch {
+      throw CorpusError.unwritableFolder(options.output.path, reason: Self.reason(error))
+    }
+    guard files.isWritableFile(atPath: audio.path) else {
+      throw CorpusError.unwritableFolder(options.output.path, reason: "permission denied")
+    }
+    try Self.keepRecipe(of: options, soundFont: soundFont)
+
+    // What the manifest lists in order is kept; from the first gap on it is written again.
+    var kept: [CorpusManifestRow] = []
+    for (i, row) in try CorpusManifest(folder: options.output).rows.enumerated() {
+      if i < plan.count, row.id != plan[i].id || row.seed != plan[i].seed {
+        throw CorpusError.otherCorpus(
+          folder: options.output.path, difference: "row \(i + 1) is seed \(row.seed)")
+      }
+      let path = options.output.appendingPathComponent(row.path).path
+      let bytes = (try? files.attributesOfItem(atPath: path))?[.size] as? Int ?? 0
+      // A file that was cut short is shorter than its samples.
+      guard bytes >= Int(row.durationS * Double(row.sampleRate)) * 4 else { break }
+      kept.append(row)
+    }
+    known = Dictionary(kept.map { ($0.id, $0) }) { first, _ in first }
+    manifest = options.output.appendingPathComponent(CorpusManifest.fileName)
+    try Self.write(try kept.map(CorpusManifest.line).reduce(Data(), +), to: manifest)
+    // What a killed process was writing aside.
+    for name in try files.contentsOfDirectory(atPath: audio.path) where name.hasPrefix(".legato-") {
+      try? files.removeItem(at: audio.appendingPathComponent(name))
+    }
     let font = soundFont.lastPathComponent
     licence =
       font.hasPrefix("FluidR3")
       ? "CC0-1.0 (composition and recording); sound font \(font): MIT"
       : "CC0-1.0 (composition); sound font \(font): see its licence"
-    let files = FileManager.default
-    do {
-      try files.createDirectory(at: url.appendingPathComponent("audio"), withIntermediateDirectories: true)
-    } catch {
-      throw CorpusError.unwritableFolder(url.path, reason: Self.reason(error))
-    }
-    guard files.isWritableFile(atPath: url.appendingPathComponent("audio").path) else {
-      throw CorpusError.unwritableFolder(url.path, reason: "permission denied")
-    }
-    try Self.checkOptions(options, soundFont: soundFont, in: url)
-
-    let rows = try CorpusManifest(folder: url).rows
-    let planned = Dictionary(uniqueKeysWithValues: plan.map { ($0.id, $0) })
-    var known: [String: CorpusManifestRow] = [:]
-    // Whole files that the manifest lists in order are kept; from the first gap on it is written again.
-    var kept: [CorpusManifestRow] = []
-    for (i, row) in rows.enumerated() {
-      if i < plan.count, row.id != plan[i].id || row.seed != planned[row.id]?.seed {
-        throw CorpusError.otherCorpus(
-          folder: url.path, difference: "row \(i + 1) is \(row.id), seed \(row.seed)")
-      }
-      let file = url.appendingPathComponent(row.path).path
-      guard let size = try? files.attributesOfItem(atPath: file)[.size] as? Int, size > 44 else { break }
-      kept.append(row)
-      known[row.id] = row
-    }
-    self.known = known
-    let text = try kept.map(CorpusManifest.line).reduce(Data(), +)
-    if files.contents(atPath: manifest.path) != text { try Self.write(text, to: manifest) }
-    // What a killed process was writing.
-    for name in (try? files.contentsOfDirectory(atPath: url.appendingPathComponent("audio").path)) ?? []
-    where name.hasSuffix(Self.partial) {
-      try? files.removeItem(at: url.appendingPathComponent("audio").appendingPathComponent(name))
-    }
   }
 
-  private static let partial = ".partial"
-
   /// Renders a piece into its file and describes it.
-  func render(
-    _ piece: PiecePlan, with renderer: PieceRenderer, options: CorpusOptions, checkpoint: () throws -> Void
-  ) throws -> CorpusManifestRow {
+  func render(_ piece: PiecePlan, with renderer: PieceRenderer, checkpoint: () throws -> Void) throws
+    -> CorpusManifestRow
+  {
     let score = Composer(instrument: piece.instrument, seed: piece.seed).compose(seconds: piece.seconds)
     let longest = max(options.secondsRange.upperBound, piece.seconds)
     let audio = try renderer.render(score, longest: longest, checkpoint: checkpoint)
-    let destination = url.appendingPathComponent(piece.path)
-    let aside = URL(fileURLWithPath: destination.path + Self.partial)
-    do {
-      try writeCorpusAudio(aside.path, options.sampleRate, audio.left, audio.right)
-      guard rename(aside.path, destination.path) == 0 else { throw CocoaError(.fileWriteUnknown) }
-    } catch {
-      try? FileManager.default.removeItem(at: aside)
-      throw CorpusError.unwritableFile(destination.path, reason: Self.reason(error))
-    }
+    let file = options.output.appendingPathComponent(piece.path).path
+    let writer = try WAVWriter(file, sampleRate: options.sampleRate, channels: 2)
+    try writer.append(audio)
+    try writer.finish()
     return CorpusManifestRow(
       id: piece.id, path: piece.path, split: piece.split, seed: piece.seed,
       compositionVersion: Composer.version,
-      durationS: Double(audio.left.count) / Double(options.sampleRate), sampleRate: options.sampleRate,
+      durationS: audio.duration, sampleRate: options.sampleRate,
       channels: 2,
       program: score.instrument.program, instrument: score.instrument.name, family: score.instrument.family,
-      key: score.tonic, mode: score.mode, tempoBPM: score.tempo, meter: score.meter, style: score.style,
+      key: score.tonic, mode: score.mode, tempoBpm: score.tempo, meter: score.meter, style: score.style,
       form: score.form, caption: score.caption, licence: licence)
   }
 
   /// Adds a row with one write, so that a kill leaves at most one unfinished last line.
   func append(_ row: CorpusManifestRow) throws {
     do {
-      let line = try CorpusManifest.line(row)
-      if !FileManager.default.fileExists(atPath: manifest.path) { try Data().write(to: manifest) }
       let handle = try FileHandle(forWritingTo: manifest)
       defer { try? handle.close() }
       try handle.seekToEnd()
-      try handle.write(contentsOf: line)
+      try handle.write(contentsOf: try CorpusManifest.line(row))
     } catch {
       throw CorpusError.unwritableFile(manifest.path, reason: Self.reason(error))
     }
   }
 
-  // MARK: - Options of the folder
-
-  /// What a corpus was made with, except its hours and threads.
-  private struct Recipe: Codable, Equatable {
-    var seed: UInt64
-    var programs: [Int]
-    var minimumSeconds: Double
-    var maximumSeconds: Double
-    var sampleRate: Int
-    var reverb: Double
-    var compositionVersion: Int
-    var soundFont: String
-    var soundFontBytes: Int
-
-    func difference(from other: Recipe) -> String? {
-      for (name, mine, its) in [
-        ("seed", "\(seed)", "\(other.seed)"), ("instruments", "\(programs)", "\(other.programs)"),
-        (
-          "lengths of pieces", "\(minimumSeconds)...\(maximumSeconds) s",
-          "\(other.minimumSeconds)...\(other.maximumSeconds) s"
-        ), ("sample rate", "\(sampleRate)", "\(other.sampleRate)"),
-        ("reverb", "\(reverb)", "\(other.reverb)"),
-        ("composition version", "\(compositionVersion)", "\(other.compositionVersion)"),
-        (
-          "sound font", "\(soundFont), \(soundFontBytes) bytes",
-          "\(other.soundFont), \(other.soundFontBytes) bytes"
-        ),
-      ] where mine != its { return "\(name): \(its) there, \(mine) asked for" }
-      return nil
-    }
-  }
-
-  private static func checkOptions(_ options: CorpusOptions, soundFont: URL, in folder: URL) throws {
-    let file = folder.appendingPathComponent("corpus.json")
-    let size = (try? FileManager.default.attributesOfItem(atPath: soundFont.path)[.size] as? Int) ?? 0
-    let recipe = Recipe(
-      seed: options.seed, programs: try Instrument.select(options.instruments).map(\.program),
-      minimumSeconds: options.secondsRange.lowerBound, maximumSeconds: options.secondsRange.upperBound,
-      sampleRate: options.sampleRate, reverb: options.reverb, compositionVersion: Composer.version,
-      soundFont: soundFont.lastPathComponent, soundFontBytes: size)
+  /// Writes `corpus.json`: what a corpus was made with, except its hours and threads. Where it is there, it must agree.
+  private static func keepRecipe(of options: CorpusOptions, soundFont: URL) throws {
+    let bytes = (try? FileManager.default.attributesOfItem(atPath: soundFont.path))?[.size] as? Int ?? 0
+    let programs = try Instrument.select(options.instruments).map { "\($0.program)" }
+    let recipe = [
+      "seed": "\(options.seed)", "programs": programs.joined(separator: " "),
+      "seconds_per_piece": "\(options.secondsRange)", "sample_rate": "\(options.sampleRate)",
+      "reverb": "\(options.reverb)", "composition_version": "\(Composer.version)",
+      "sound_font": "\(soundFont.lastPathComponent), \(bytes) bytes",
+    ]
+    let file = options.output.appendingPathComponent("corpus.json")
     if let data = FileManager.default.contents(atPath: file.path) {
-      guard let there = try? JSONDecoder().decode(Recipe.self, from: data) else {
-        throw CorpusError.otherCorpus(folder: folder.path, difference: "corpus.json cannot be read")
-      }
-      if let difference = recipe.difference(from: there) {
-        throw CorpusError.otherCorpus(folder: folder.path, difference: difference)
+      let there = (try? JSONDecoder().decode([String: String].self, from: data)) ?? [:]
+      for (key, value) in recipe.sorted(by: { $0.key < $1.key }) where there[key] != value {
+        throw CorpusError.otherCorpus(
+          folder: options.output.path,
+          difference: "\(key): \(there[key] ?? "unknown") there, \(value) asked for")
       }
     } else {
       let encoder = JSONEncoder()
@@ -157,8 +117,7 @@ struct CorpusFolder: Sendable {
   }
 
   private static func reason(_ error: any Error) -> String {
-    if let error = error as? CorpusError { return error.description }
-    let underlying = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
-    return (underlying ?? error as NSError).localizedDescription
+    let error = error as NSError
+    return ((error.userInfo[NSUnderlyingErrorKey] as? NSError) ?? error).localizedDescription
   }
 }

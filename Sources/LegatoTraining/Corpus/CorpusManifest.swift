@@ -7,7 +7,7 @@ public enum CorpusSplit: String, Codable, Sendable, CaseIterable {
   case heldOutInstruments = "held_out_instruments"
 }
 
-/// One row of `manifest.jsonl`: a piece, where it is, and its labels.
+/// One row of `manifest.jsonl`: a piece, where it is, and its labels. Its keys in the file are these names in snake case.
 public struct CorpusManifestRow: Codable, Sendable, Equatable {
   public var id: String
   /// Relative to the manifest's folder.
@@ -24,21 +24,12 @@ public struct CorpusManifestRow: Codable, Sendable, Equatable {
   public var family: String
   public var key: String
   public var mode: String
-  public var tempoBPM: Double
+  public var tempoBpm: Double
   public var meter: String
   public var style: String
   public var form: String
   public var caption: String
   public var licence: String
-
-  enum CodingKeys: String, CodingKey {
-    case id, path, split, seed, channels, program, instrument, family, key, mode, meter, style, form, caption,
-      licence
-    case compositionVersion = "composition_version"
-    case durationS = "duration_s"
-    case sampleRate = "sample_rate"
-    case tempoBPM = "tempo_bpm"
-  }
 }
 
 /// The manifest of a corpus: JSON Lines in the order of the plan, appended to as pieces are finished.
@@ -55,9 +46,11 @@ public struct CorpusManifest: Sendable {
     let url = folder.appendingPathComponent(Self.fileName)
     rows = []
     guard let data = FileManager.default.contents(atPath: url.path) else { return }
+    let decoder = JSONDecoder()
+    decoder.keyDecodingStrategy = .convertFromSnakeCase
     let lines = data.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).dropLast()
     for (i, line) in lines.enumerated() where !line.isEmpty {
-      guard let row = try? JSONDecoder().decode(CorpusManifestRow.self, from: Data(line)) else {
+      guard let row = try? decoder.decode(CorpusManifestRow.self, from: Data(line)) else {
         throw CorpusError.damagedManifest(url.path, line: i + 1)
       }
       rows.append(row)
@@ -66,6 +59,7 @@ public struct CorpusManifest: Sendable {
 
   static func line(_ row: CorpusManifestRow) throws -> Data {
     let encoder = JSONEncoder()
+    encoder.keyEncodingStrategy = .convertToSnakeCase
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     return try encoder.encode(row) + Data("\n".utf8)
   }

@@ -45,100 +45,69 @@ public func renderCorpus(
     library: try FluidSynthLibrary(), soundFont: soundFont.path, sampleRate: options.sampleRate,
     reverb: options.reverb)
   let folder = try CorpusFolder(options, soundFont: soundFont, plan: pieces)
-  let known = folder.known
-  let queue = CorpusQueue(pieces: pieces.map { known[$0.id] == nil ? $0 : nil })
-  let state = Mutex(Delivery(rows: pieces.map { known[$0.id] }))
+  let work = Mutex(CorpusWork(pieces: pieces, rows: pieces.map { folder.known[$0.id] }))
   let totalHours = pieces.reduce(0) { $0 + $1.seconds } / 3600
 
-  DispatchQueue.concurrentPerform(iterations: min(options.threads, max(1, pieces.count))) { _ in
-    while let piece = queue.next() {
+  DispatchQueue.concurrentPerform(iterations: min(options.threads, pieces.count)) { _ in
+    while let piece = work.withLock({ $0.next() }) {
       do {
-        let row = try autoreleased {
-          try folder.render(piece, with: renderer, options: options) {
-            if isCancelled() { queue.stop(CorpusError.cancelled) }
-            if queue.isStopped { throw CorpusError.cancelled }
-          }
+        let row = try folder.render(piece, with: renderer) {
+          if isCancelled() || work.withLock({ $0.error != nil }) { throw CorpusError.cancelled }
         }
-        try state.withLock { state in
-          try state.deliver(row, at: piece.index, to: folder)
+        try work.withLock { work in
+          for finished in work.deliver(row, at: piece.index) { try folder.append(finished) }
+          let done = work.rows.compactMap { $0 }
           progress(
             CorpusProgress(
-              pieces: state.count, totalPieces: pieces.count, hours: state.seconds / 3600,
-              totalHours: totalHours,
-              latest: row))
+              pieces: done.count, totalPieces: pieces.count,
+              hours: done.reduce(0) { $0 + $1.durationS } / 3600,
+              totalHours: totalHours, latest: row))
         }
       } catch {
-        queue.stop(error)
+        // The first reason counts, and ends the work of all.
+        work.withLock { $0.error = $0.error ?? error }
       }
     }
   }
-  if let error = queue.error { throw error }
+  if let error = work.withLock({ $0.error }) { throw error }
 
   let rows = try CorpusManifest(folder: options.output).rows
-  let heldOut = Set(rows.filter { $0.split == .heldOutInstruments }.map(\.instrument))
   return CorpusSummary(
-    pieces: rows.count, rendered: pieces.count - pieces.filter { known[$0.id] != nil }.count,
+    pieces: rows.count, rendered: pieces.count { folder.known[$0.id] == nil },
     hours: rows.reduce(0) { $0 + $1.durationS } / 3600,
     hoursBySplit: rows.reduce(into: [:]) { $0[$1.split, default: 0] += $1.durationS / 3600 },
-    heldOutInstruments: heldOut.sorted(), manifest: folder.manifest)
+    heldOutInstruments: Set(rows.filter { $0.split == .heldOutInstruments }.map(\.instrument)).sorted(),
+    manifest: folder.manifest)
 }
 
-private func autoreleased<T>(_ body: () throws -> T) rethrows -> T {
-  #if canImport(ObjectiveC)
-    try autoreleasepool(invoking: body)
-  #else
-    try body()
-  #endif
-}
+/// Pieces are handed out in order, and their rows wait until all before them are listed: the manifest is in
+/// order whoever finishes first.
+private struct CorpusWork {
+  let pieces: [PiecePlan]
+  var rows: [CorpusManifestRow?]
+  var error: (any Error)?
+  private var position = 0
+  private var listed: Int
 
-/// Pieces still to render, handed out in order.
-private final class CorpusQueue: Sendable {
-  private struct State {
-    var pieces: [PiecePlan?]
-    var position = 0
-    var error: (any Error)?
+  init(pieces: [PiecePlan], rows: [CorpusManifestRow?]) {
+    self.pieces = pieces
+    self.rows = rows
+    listed = rows.prefix { $0 != nil }.count
   }
-  private let state: Mutex<State>
 
-  init(pieces: [PiecePlan?]) { state = Mutex(State(pieces: pieces)) }
-
-  func next() -> PiecePlan? {
-    state.withLock { state in
-      while state.error == nil, state.position < state.pieces.count {
-        state.position += 1
-        if let piece = state.pieces[state.position - 1] { return piece }
-      }
+  mutating func next() -> PiecePlan? {
+    guard error == nil, let next = rows.indices[position...].first(where: { rows[$0] == nil }) else {
       return nil
     }
+    position = next + 1
+    return pieces[next]
   }
 
-  /// Ends the work; the first reason counts.
-  func stop(_ error: any Error) { state.withLock { $0.error = $0.error ?? error } }
-  var error: (any Error)? { state.withLock { $0.error } }
-  var isStopped: Bool { error != nil }
-}
-
-/// Rows wait here until all before them are listed, so that the manifest is in order whoever finishes first.
-private struct Delivery {
-  var rows: [CorpusManifestRow?]
-  var listed: Int
-  var count: Int
-  var seconds: Double
-
-  init(rows: [CorpusManifestRow?]) {
-    self.rows = rows
-    listed = rows.firstIndex { $0 == nil } ?? rows.count
-    count = rows.count { $0 != nil }
-    seconds = rows.reduce(0) { $0 + ($1?.durationS ?? 0) }
-  }
-
-  mutating func deliver(_ row: CorpusManifestRow, at index: Int, to folder: CorpusFolder) throws {
+  /// Takes a row and gives those that may now be listed.
+  mutating func deliver(_ row: CorpusManifestRow, at index: Int) -> [CorpusManifestRow] {
     rows[index] = row
-    count += 1
-    seconds += row.durationS
-    while listed < rows.count, let next = rows[listed] {
-      if folder.known[next.id] == nil { try folder.append(next) }
-      listed += 1
-    }
+    let ready = rows[listed...].prefix { $0 != nil }.compactMap { $0 }
+    listed += ready.count
+    return ready
   }
 }

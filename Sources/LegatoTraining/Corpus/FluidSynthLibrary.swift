@@ -11,33 +11,22 @@ import Synchronization
 
 /// The few functions of libfluidsynth 2 and 3 that rendering needs, opened at run time.
 struct FluidSynthLibrary: Sendable {
-  typealias Create = @convention(c) @Sendable () -> OpaquePointer?
-  typealias CreateSynth = @convention(c) @Sendable (OpaquePointer) -> OpaquePointer?
-  typealias Delete = @convention(c) @Sendable (OpaquePointer) -> Void
-  typealias SetNumber = @convention(c) @Sendable (OpaquePointer, UnsafePointer<CChar>, Double) -> CInt
-  typealias SetInteger = @convention(c) @Sendable (OpaquePointer, UnsafePointer<CChar>, CInt) -> CInt
-  typealias Load = @convention(c) @Sendable (OpaquePointer, UnsafePointer<CChar>, CInt) -> CInt
-  typealias Select = @convention(c) @Sendable (OpaquePointer, CInt, CInt, CInt, CInt) -> CInt
-  typealias Message2 = @convention(c) @Sendable (OpaquePointer, CInt, CInt) -> CInt
-  typealias Message3 = @convention(c) @Sendable (OpaquePointer, CInt, CInt, CInt) -> CInt
-  typealias Write =
+  typealias Handle = OpaquePointer
+  let newSettings: @convention(c) @Sendable () -> Handle?
+  let deleteSettings: @convention(c) @Sendable (Handle) -> Void
+  let setNumber: @convention(c) @Sendable (Handle, UnsafePointer<CChar>, Double) -> CInt
+  let setInteger: @convention(c) @Sendable (Handle, UnsafePointer<CChar>, CInt) -> CInt
+  let newSynth: @convention(c) @Sendable (Handle) -> Handle?
+  let deleteSynth: @convention(c) @Sendable (Handle) -> Void
+  let load: @convention(c) @Sendable (Handle, UnsafePointer<CChar>, CInt) -> CInt
+  let select: @convention(c) @Sendable (Handle, CInt, CInt, CInt, CInt) -> CInt
+  let noteOn: @convention(c) @Sendable (Handle, CInt, CInt, CInt) -> CInt
+  let noteOff: @convention(c) @Sendable (Handle, CInt, CInt) -> CInt
+  let control: @convention(c) @Sendable (Handle, CInt, CInt, CInt) -> CInt
+  let write:
     @convention(c) @Sendable (
-      OpaquePointer, CInt, UnsafeMutableRawPointer, CInt, CInt, UnsafeMutableRawPointer, CInt, CInt
+      Handle, CInt, UnsafeMutableRawPointer, CInt, CInt, UnsafeMutableRawPointer, CInt, CInt
     ) -> CInt
-  typealias SetLog = @convention(c) @Sendable (CInt, OpaquePointer?, OpaquePointer?) -> OpaquePointer?
-
-  let newSettings: Create
-  let deleteSettings: Delete
-  let setNumber: SetNumber
-  let setInteger: SetInteger
-  let newSynth: CreateSynth
-  let deleteSynth: Delete
-  let load: Load
-  let select: Select
-  let noteOn: Message3
-  let noteOff: Message2
-  let control: Message3
-  let write: Write
 
   static let names = [
     "libfluidsynth.so.3", "libfluidsynth.so.2", "libfluidsynth.so", "libfluidsynth.3.dylib",
@@ -53,51 +42,49 @@ struct FluidSynthLibrary: Sendable {
     guard let handle = names.lazy.compactMap({ dlopen($0, RTLD_NOW | RTLD_LOCAL) }).first else {
       throw CorpusError.missingFluidSynth(tried: names)
     }
-    func symbol<T>(_ name: String, as type: T.Type) throws -> T {
-      guard let address = dlsym(handle, name.contains("fluid_") ? name : "fluid_" + name) else {
+    // Each type is that of the function's declaration in fluidsynth.h.
+    func symbol<T>(_ name: String) throws -> T {
+      guard let address = dlsym(handle, name) else {
         throw CorpusError.synthesiserFailed("the library has no \(name)")
       }
-      return unsafeBitCast(address, to: type)
+      return unsafeBitCast(address, to: T.self)
     }
-    newSettings = try symbol("new_fluid_settings", as: Create.self)
-    deleteSettings = try symbol("delete_fluid_settings", as: Delete.self)
-    setNumber = try symbol("settings_setnum", as: SetNumber.self)
-    setInteger = try symbol("settings_setint", as: SetInteger.self)
-    newSynth = try symbol("new_fluid_synth", as: CreateSynth.self)
-    deleteSynth = try symbol("delete_fluid_synth", as: Delete.self)
-    load = try symbol("synth_sfload", as: Load.self)
-    select = try symbol("synth_program_select", as: Select.self)
-    noteOn = try symbol("synth_noteon", as: Message3.self)
-    noteOff = try symbol("synth_noteoff", as: Message2.self)
-    control = try symbol("synth_cc", as: Message3.self)
-    write = try symbol("synth_write_float", as: Write.self)
+    newSettings = try symbol("new_fluid_settings")
+    deleteSettings = try symbol("delete_fluid_settings")
+    setNumber = try symbol("fluid_settings_setnum")
+    setInteger = try symbol("fluid_settings_setint")
+    newSynth = try symbol("new_fluid_synth")
+    deleteSynth = try symbol("delete_fluid_synth")
+    load = try symbol("fluid_synth_sfload")
+    select = try symbol("fluid_synth_program_select")
+    noteOn = try symbol("fluid_synth_noteon")
+    noteOff = try symbol("fluid_synth_noteoff")
+    control = try symbol("fluid_synth_cc")
+    write = try symbol("fluid_synth_write_float")
     // Errors reach the user as Swift errors; the library need not print its own.
-    let setLog = try symbol("set_log_function", as: SetLog.self)
+    let setLog: @convention(c) (CInt, Handle?, Handle?) -> Handle? = try symbol("fluid_set_log_function")
     for level in 0...4 { _ = setLog(CInt(level), nil, nil) }
   }
 
   /// One synthesiser with one font and one instrument, for one thread.
   struct Synthesiser: ~Copyable {
     let library: FluidSynthLibrary
-    private let settings: OpaquePointer
-    private let synth: OpaquePointer
+    private let settings: Handle
+    private let synth: Handle
 
     init(_ library: FluidSynthLibrary, soundFont: String, program: Int, sampleRate: Int, reverb: Double)
       throws
     {
-      let made: (OpaquePointer, OpaquePointer) = try FluidSynthLibrary.setUp.withLock { _ in
+      let made: (Handle, Handle) = try FluidSynthLibrary.setUp.withLock { _ in
         guard let settings = library.newSettings() else { throw CorpusError.synthesiserFailed("no settings") }
-        _ = library.setNumber(settings, "synth.sample-rate", Double(sampleRate))
-        _ = library.setNumber(settings, "synth.gain", 0.4)
-        _ = library.setInteger(settings, "synth.dynamic-sample-loading", 1)
-        _ = library.setInteger(settings, "synth.polyphony", 256)
-        _ = library.setInteger(settings, "synth.cpu-cores", 1)
-        _ = library.setInteger(settings, "synth.chorus.active", 0)
-        _ = library.setInteger(settings, "synth.reverb.active", reverb > 0 ? 1 : 0)
-        _ = library.setNumber(settings, "synth.reverb.room-size", 0.5)
-        _ = library.setNumber(settings, "synth.reverb.damp", 0.3)
-        _ = library.setNumber(settings, "synth.reverb.width", 0.8)
-        _ = library.setNumber(settings, "synth.reverb.level", reverb)
+        for (name, value) in [
+          ("sample-rate", Double(sampleRate)), ("gain", 0.4), ("reverb.room-size", 0.5), ("reverb.damp", 0.3),
+          ("reverb.width", 0.8), ("reverb.level", reverb),
+        ] { _ = library.setNumber(settings, "synth.\(name)", value) }
+        for (name, value) in [
+          ("dynamic-sample-loading", 1), ("polyphony", 256), ("cpu-cores", 1), ("chorus.active", 0),
+          ("reverb.active", reverb > 0 ? 1 : 0),
+        ] { _ = library.setInteger(settings, "synth.\(name)", CInt(value)) }
         guard let synth = library.newSynth(settings) else {
           library.deleteSettings(settings)
           throw CorpusError.synthesiserFailed("no synthesiser at \(sampleRate) Hz")

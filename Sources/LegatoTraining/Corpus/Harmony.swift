@@ -32,38 +32,31 @@ enum Mode: String, Sendable {
   /// Four-bar progressions that end open, on the way somewhere. Chords are degrees; a following 7 adds the
   /// seventh, `#n` and `bn` raise and lower degree n of the scale while the chord lasts.
   var openProgressions: [String] {
-    switch self {
-    case .major:
-      [
-        "1 6 4 5", "1 4 2 57", "1 3 4 5", "1/5 6/3 4 5", "6 4 1 5", "1 2 4 5", "1 6 2#4 5", "1 17b7 4 5",
-        "1 3#5 6 5", "1 4/5 6 5", "1 57/1 4/2 5", "4 1 2 5",
-      ]
-    case .minor:
-      [
-        "1 6 4 5#7", "1 7 6 5#7", "1 4 6 5#7", "1 6 3 7", "1 4 7 3", "1/7 6/5#7 1/4 5#7", "6 7 1 5#7",
-        "1 17#3 4 5#7",
-      ]
-    case .dorian: ["1 4 1 7", "1 3 4 7", "1 7 3 4", "1 2 3 4"]
-    case .mixolydian: ["1 7 4 5", "1 4 7 4", "1 7 1 4", "1 5 7 4"]
-    }
+    let text =
+      switch self {
+      case .major:
+        "1 6 4 5|1 4 2 57|1 3 4 5|1/5 6/3 4 5|6 4 1 5|1 2 4 5|1 6 2#4 5|1 17b7 4 5|1 3#5 6 5|1 4/5 6 5"
+          + "|1 57/1 4/2 5|4 1 2 5"
+      case .minor: "1 6 4 5#7|1 7 6 5#7|1 4 6 5#7|1 6 3 7|1 4 7 3|1/7 6/5#7 1/4 5#7|6 7 1 5#7|1 17#3 4 5#7"
+      case .dorian: "1 4 1 7|1 3 4 7|1 7 3 4|1 2 3 4"
+      case .mixolydian: "1 7 4 5|1 4 7 4|1 7 1 4|1 5 7 4"
+      }
+    return text.split(separator: "|").map(String.init)
   }
 
   /// Four-bar progressions that come home.
   var closedProgressions: [String] {
-    switch self {
-    case .major:
-      [
-        "1 4 57 1", "6 2 57 1", "1 6 2/57 1", "4 4b6 1/57 1", "1/57 6/4 2/57 1", "3 6 2/57 1", "4 5/6 2/57 1",
-        "1 4 1/57 1", "6/4 1/6 27/57 1",
-      ]
-    case .minor:
-      [
-        "1 4 57#7 1", "6 4 57#7 1", "1 6 27/57#7 1", "4 1 57#7 1", "6 3 4/57#7 1", "1/7 6 4/57#7 1",
-        "3 6 27/57#7 1",
-      ]
-    case .dorian: ["1 4 7 1", "3 7 4 1", "1 7 4/7 1", "6 3/4 7 1"]
-    case .mixolydian: ["1 7 4 1", "4 7 4 1", "1/4 7 4/7 1", "2 4 7 1"]
-    }
+    let text =
+      switch self {
+      case .major:
+        "1 4 57 1|6 2 57 1|1 6 2/57 1|4 4b6 1/57 1|1/57 6/4 2/57 1|3 6 2/57 1|4 5/6 2/57 1|1 4 1/57 1"
+          + "|6/4 1/6 27/57 1"
+      case .minor:
+        "1 4 57#7 1|6 4 57#7 1|1 6 27/57#7 1|4 1 57#7 1|6 3 4/57#7 1|1/7 6 4/57#7 1|3 6 27/57#7 1"
+      case .dorian: "1 4 7 1|3 7 4 1|1 7 4/7 1|6 3/4 7 1"
+      case .mixolydian: "1 7 4 1|4 7 4 1|1/4 7 4/7 1|2 4 7 1"
+      }
+    return text.split(separator: "|").map(String.init)
   }
 }
 
@@ -77,22 +70,16 @@ struct Tonality: Sendable, Hashable {
 
   var name: String { Self.names[tonic] }
 
-  /// Keys that a middle section may go to.
+  /// Keys that a middle section may go to: relative, dominant, subdominant and their like.
   var neighbours: [Tonality] {
-    switch mode {
-    case .major:
-      [
-        Tonality(tonic: (tonic + 9) % 12, mode: .minor), Tonality(tonic: (tonic + 7) % 12, mode: .major),
-        Tonality(tonic: (tonic + 5) % 12, mode: .major),
-      ]
-    case .minor:
-      [
-        Tonality(tonic: (tonic + 3) % 12, mode: .major), Tonality(tonic: (tonic + 5) % 12, mode: .minor),
-        Tonality(tonic: (tonic + 8) % 12, mode: .major),
-      ]
-    case .dorian: [self, Tonality(tonic: (tonic + 3) % 12, mode: .major)]
-    case .mixolydian: [self, Tonality(tonic: (tonic + 5) % 12, mode: .major)]
-    }
+    let related: [(Int, Mode)] =
+      switch mode {
+      case .major: [(9, .minor), (7, .major), (5, .major)]
+      case .minor: [(3, .major), (5, .minor), (8, .major)]
+      case .dorian: [(0, .dorian), (3, .major)]
+      case .mixolydian: [(0, .mixolydian), (5, .major)]
+      }
+    return related.map { Tonality(tonic: (tonic + $0.0) % 12, mode: $0.1) }
   }
 }
 

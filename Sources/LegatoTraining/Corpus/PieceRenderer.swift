@@ -1,3 +1,5 @@
+import LegatoAudio
+
 /// Sound of a piece: stereo, normalised, without silence at its end.
 struct PieceRenderer: Sendable {
   let library: FluidSynthLibrary
@@ -6,18 +8,13 @@ struct PieceRenderer: Sendable {
   /// 0 = dry, 1 = very wet.
   let reverb: Double
 
-  struct Audio: Sendable {
-    var left: [Float]
-    var right: [Float]
-  }
-
   /// FluidSynth acts on events between blocks of 64 samples.
   private static let block = 64
 
   /// Renders `score` in at most `longest` seconds.
   /// - Throws: `CorpusError` for fonts and synthesisers that fail, and what `checkpoint`, called about once
   ///   for every second of audio, throws.
-  func render(_ score: Score, longest: Double, checkpoint: () throws -> Void = {}) throws -> Audio {
+  func render(_ score: Score, longest: Double, checkpoint: () throws -> Void = {}) throws -> AudioBuffer {
     let synth = try FluidSynthLibrary.Synthesiser(
       library, soundFont: soundFont, program: score.instrument.program, sampleRate: sampleRate, reverb: reverb
     )
@@ -51,57 +48,49 @@ struct PieceRenderer: Sendable {
         try advance(to: total)
       }
     }
-    var audio = Audio(left: left, right: right)
+    var audio = AudioBuffer(sampleRate: sampleRate, channels: [left, right])
     normalise(&audio)
     finish(&audio, notBefore: Int(score.duration * rate) - sampleRate)
     return audio
   }
 
-  // MARK: - Level
-
   /// Brings the gated level to −18 dBFS, or as near as a peak of −1 dBFS allows.
-  private func normalise(_ audio: inout Audio) {
-    let powers = self.powers(audio, seconds: 0.4)
-    let audible = powers.filter { $0 > 1e-8 }
+  private func normalise(_ audio: inout AudioBuffer) {
+    let audible = powers(audio, window: sampleRate * 2 / 5).filter { $0 > 1e-8 }
     guard !audible.isEmpty else { return }
     let mean = audible.reduce(0, +) / Double(audible.count)
     let gated = audible.filter { $0 > mean / 10 }
     let level = gated.reduce(0, +) / Double(gated.count)
-    var peak: Float = 0
-    for x in audio.left { peak = max(peak, abs(x)) }
-    for x in audio.right { peak = max(peak, abs(x)) }
     // 10^(−1.8) and 10^(−1/20).
-    let gain = Float(min((0.015_848_931_924_611_134 / level).squareRoot(), 0.891_250_938 / Double(peak)))
-    for i in audio.left.indices { audio.left[i] *= gain }
-    for i in audio.right.indices { audio.right[i] *= gain }
+    let gain = Float(
+      min((0.015_848_931_924_611_134 / level).squareRoot(), 0.891_250_938 / Double(audio.peak)))
+    for c in 0..<2 { for i in audio.channels[c].indices { audio.channels[c][i] *= gain } }
   }
 
   /// Mean square of both channels in successive windows.
-  private func powers(_ audio: Audio, seconds: Double) -> [Double] {
-    let window = max(1, Int(seconds * Double(sampleRate)))
-    return stride(from: 0, to: audio.left.count, by: window).map { start in
-      let end = min(start + window, audio.left.count)
+  private func powers(_ audio: AudioBuffer, window: Int) -> [Double] {
+    let (left, right) = (audio.channels[0], audio.channels[1])
+    return stride(from: 0, to: left.count, by: window).map { start in
+      let end = min(start + window, left.count)
       var sum: Float = 0
-      for i in start..<end { sum += audio.left[i] * audio.left[i] + audio.right[i] * audio.right[i] }
+      for i in start..<end { sum += left[i] * left[i] + right[i] * right[i] }
       return Double(sum) / Double(2 * (end - start))
     }
   }
 
   /// Cuts what is below −50 dBFS at the end and fades the last 0.4 s.
-  private func finish(_ audio: inout Audio, notBefore earliest: Int) {
+  private func finish(_ audio: inout AudioBuffer, notBefore earliest: Int) {
     let window = sampleRate / 20
-    let powers = self.powers(audio, seconds: 0.05)
-    let last = powers.lastIndex { $0 > 1e-5 } ?? 0
-    let count = min(audio.left.count, max(earliest, (last + 1) * window + sampleRate / 5))
-    audio.left.removeLast(audio.left.count - count)
-    audio.right.removeLast(audio.right.count - count)
+    let last = powers(audio, window: window).lastIndex { $0 > 1e-5 } ?? 0
+    let count = min(audio.frameCount, max(earliest, (last + 1) * window + sampleRate / 5))
     let fade = min(count, sampleRate * 2 / 5)
-    for i in 0..<fade {
-      // Smoothstep, from 1 at the start of the fade to 0 at the last sample.
-      let x = Float(fade - 1 - i) / Float(fade)
-      let gain = x * x * (3 - 2 * x)
-      audio.left[count - fade + i] *= gain
-      audio.right[count - fade + i] *= gain
+    for c in 0..<2 {
+      audio.channels[c].removeLast(audio.channels[c].count - count)
+      for i in 0..<fade {
+        // Smoothstep, from 1 at the start of the fade to 0 at the last sample.
+        let x = Float(fade - 1 - i) / Float(fade)
+        audio.channels[c][count - fade + i] *= x * x * (3 - 2 * x)
+      }
     }
   }
 }

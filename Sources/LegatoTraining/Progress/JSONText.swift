@@ -1,3 +1,5 @@
+import LegatoTensor
+
 /// A value of a progress record.
 public enum LogValue: Sendable, Equatable, ExpressibleByFloatLiteral, ExpressibleByIntegerLiteral,
   ExpressibleByStringLiteral
@@ -16,7 +18,7 @@ public enum LogValue: Sendable, Equatable, ExpressibleByFloatLiteral, Expressibl
     case .number(let number):
       number.isFinite ? "\(number)" : "\"\(number.isNaN ? "nan" : number > 0 ? "inf" : "-inf")\""
     case .integer(let integer): "\(integer)"
-    case .text(let text): JSONText.quoted(text)
+    case .text(let text): JSONString.quoted(text)
     }
   }
 }
@@ -24,27 +26,6 @@ public enum LogValue: Sendable, Equatable, ExpressibleByFloatLiteral, Expressibl
 /// One-line JSON objects with their keys in a given order, which Foundation's encoder does not keep.
 enum JSONText {
   static func object(_ fields: [(String, LogValue)]) -> String {
-    "{" + fields.map { "\(quoted($0.0)):\($0.1.json)" }.joined(separator: ",") + "}"
-  }
-
-  static func quoted(_ text: String) -> String {
-    var result = "\""
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "\"": result += "\\\""
-      case "\\": result += "\\\\"
-      case "\n": result += "\\n"
-      case "\r": result += "\\r"
-      case "\t": result += "\\t"
-      default:
-        if scalar.value < 0x20 {
-          let digits = String(scalar.value, radix: 16)
-          result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-        } else {
-          result.unicodeScalars.append(scalar)
-        }
-      }
-    }
-    return result + "\""
+    "{" + fields.map { "\(JSONString.quoted($0.0)):\($0.1.json)" }.joined(separator: ",") + "}"
   }
 }

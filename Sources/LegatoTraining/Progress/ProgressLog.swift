@@ -21,7 +21,8 @@ public final class ProgressLog: Sendable {
   /// Opens or creates the log.
   ///
   /// - Parameter step: where the run goes on; records of later steps, and a torn last line, are dropped
-  ///   (the shorter log is written aside and renamed). Nil keeps all whole lines.
+  ///   (the shorter log is written aside and renamed). 0 where a run begins
+  ///   anew because no checkpoint was written yet. Nil keeps all whole lines.
   /// - Throws: `RunError` where the file cannot be read or written.
   public init(path: String, resumingAfter step: Int? = nil) throws {
     self.path = path

@@ -27,7 +27,11 @@ public final class TensorBoardWriter: Sendable {
 
   init(folder: String, resumingAfter step: Int?, now: @escaping @Sendable () -> Double) throws {
     self.now = now
-    let host = ProcessInfo.processInfo.hostName.filter {
+    // Not `ProcessInfo.hostName`, which may ask the network.
+    var names = utsname()
+    uname(&names)
+    let node = withUnsafeBytes(of: names.nodename) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+    let host = node.filter {
       $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-")
     }
     let seconds = String(format: "%010d", Int(now()))

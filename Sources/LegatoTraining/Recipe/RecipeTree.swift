@@ -1,3 +1,5 @@
+import LegatoTensor
+
 /// Keys and values in the order in which they are written.
 struct RecipeTree {
   private enum Value {
@@ -64,24 +66,6 @@ struct RecipeTree {
     if plain, let first, first != UInt8(ascii: "-"), text.lowercased() != "null", text != "..." {
       return text
     }
-    var result = "\""
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "\"": result += "\\\""
-      case "\\": result += "\\\\"
-      case "\n": result += "\\n"
-      case "\t": result += "\\t"
-      default:
-        if scalar.value < 0x20 || (0x7F...0x9F).contains(scalar.value) || scalar == "\u{2028}"
-          || scalar == "\u{2029}"
-        {
-          let digits = String(scalar.value, radix: 16)
-          result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
-        } else {
-          result.unicodeScalars.append(scalar)
-        }
-      }
-    }
-    return result + "\""
+    return JSONString.quoted(text)
   }
 }

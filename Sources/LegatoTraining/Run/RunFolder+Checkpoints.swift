@@ -53,7 +53,7 @@ extension RunFolder {
       throw error
     }
     let checkpoint = try Checkpoint(path: final)
-    try prune()
+    try prune(sparing: checkpoint)
     return checkpoint
   }
 
@@ -119,8 +119,8 @@ extension RunFolder {
     return (whole.sorted { $0.step < $1.step }, damaged)
   }
 
-  private func prune() throws {
-    for old in try checkpoints().dropLast(max(1, recipe.checkpoint.keep)) {
+  private func prune(sparing new: Checkpoint) throws {
+    for old in try checkpoints().dropLast(max(1, recipe.checkpoint.keep)) where old != new {
       // Removing takes many steps; under this name, a half-removed one is swept away on the next start.
       let doomed = "\(checkpointsPath)/.\(Self.prefix)\(old.step).old\(DurableFile.temporarySuffix)"
       try Self.remove(doomed)

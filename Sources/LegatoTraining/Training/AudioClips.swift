@@ -60,7 +60,7 @@ public struct AudioClips: Sendable {
     if let known = try? AudioFile.info(converted), let frames = known.frames { return Source(path: converted, frames: frames) }
     try FileManager.default.createDirectory(atPath: cache, withIntermediateDirectories: true)
     let reader = try AudioFileReader(path: path)
-    let writer = try WAVWriter(path: converted, sampleRate: rate, channels: channels, format: .pcm16)
+    let writer = try WAVWriter(converted, sampleRate: rate, channels: channels, format: .pcm16)
     let resampler = info.sampleRate == rate ? nil : try Resampler(from: info.sampleRate, to: rate, channels: channels)
     do {
       while let block = try reader.read() {

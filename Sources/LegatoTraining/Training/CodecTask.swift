@@ -166,7 +166,10 @@ public final class CodecTask: TrainingTask {
 
   private func heldOutMelDistance(_ codec: SpectralCodec) throws -> Double {
     let held = try excerpts(clips.validation, seconds: 20, count: 16)
-    let distances = try held.map { try MelDistance.distance($0, CodecRoundTrip.reconstruct($0, with: codec)) }
+    let (measure, engine) = (MelDistance(sampleRate: codec.sampleRate), CPUEngine())
+    let distances = try held.map {
+      try measure(reference: $0, estimate: CodecRoundTrip.reconstruct($0, with: codec), engine: engine)
+    }
     return distances.reduce(0, +) / Double(max(1, distances.count))
   }
 }
