@@ -11,16 +11,17 @@ import Testing
   }
 
   /// Pins the composition: whoever changes it raises `Composer.version` and these numbers.
-  @Test func theCompositionIsTheOneOfItsVersion() throws {
-    let piano = try #require(Instrument.catalogue.first)
-    let score = Composer(instrument: piano, seed: 1).compose(seconds: 60)
-    let digest = score.notes.reduce(into: UInt64(14_695_981_039_346_656_037)) { hash, note in
-      for value in [Int(note.onset * 1000), note.key, note.velocity] {
-        hash = (hash ^ UInt64(value)) &* 1_099_511_628_211
+  @Test func theCompositionIsTheOneOfItsVersion() {
+    var hash: UInt64 = 14_695_981_039_346_656_037
+    for instrument in Instrument.catalogue where [0, 12, 24, 32, 48, 73].contains(instrument.program) {
+      for note in Composer(instrument: instrument, seed: 1).compose(seconds: 100).notes {
+        for value in [Int(note.onset * 1000), Int(note.duration * 1000), note.key, note.velocity] {
+          hash = (hash ^ UInt64(value)) &* 1_099_511_628_211
+        }
       }
     }
     #expect(Composer.version == 1)
-    #expect(digest == 0)
+    #expect(hash == 4_540_289_117_519_430_554)
   }
 
   @Test(arguments: Instrument.catalogue)
@@ -58,22 +59,37 @@ import Testing
     #expect(pedal == 0)
   }
 
-  @Test func sectionsComeBack() throws {
+  @Test(arguments: 1...12)
+  func sectionsComeBack(_ number: Int) throws {
+    let seed = UInt64(number)
     let piano = try #require(Instrument.catalogue.first)
-    let plan = Plan(instrument: piano, seed: 3, seconds: 240)
-    #expect(plan.phrases.filter { $0.letter == 0 && $0.visit > 0 }.count >= 2)
-    #expect(Set(plan.phrases.map(\.letter)).count >= 2)
+    let plan = Plan(instrument: piano, seed: seed, seconds: 240)
+    let letters = plan.phrases.filter { $0.index == 0 && !$0.isIntroduction }.map(\.letter)
+    #expect(letters.filter { $0 == 0 }.count >= 2 && Set(letters).count >= 2)
     #expect(plan.phrases.last?.letter == 0)
-    // A first return is recognisable: most of its notes are those of the first time.
-    let composer = Composer(instrument: piano, seed: 3)
-    let parts = composer.write(plan)
-    let first = try #require(
-      plan.phrases.firstIndex { $0.letter == 0 && $0.visit == 0 && !$0.isIntroduction })
-    let again = try #require(plan.phrases.firstIndex { $0.letter == 0 && $0.visit == 1 })
-    func classes(_ phrase: Int) -> Set<[Int]> {
-      Set(parts.melodies[phrase].notes.map { [$0.tick - phrase * plan.phraseTicks, $0.key % 12] })
+    // What returns is recognisable: over all returns, more than half of the notes are those of the first time.
+    let phrases = Composer(instrument: piano, seed: seed).write(plan)
+    var (kept, all) = (0, 0)
+    for (i, phrase) in plan.phrases.dropLast().enumerated() where phrase.visit > 0 && plan.style.melody != nil
+    {
+      let first = try #require(
+        plan.phrases.firstIndex {
+          $0.letter == phrase.letter && $0.index == phrase.index && $0.visit == 0 && !$0.isIntroduction
+        })
+      func notes(_ i: Int) -> Set<[Int]> {
+        Set(phrases[i].melody.map { [$0.tick - i * plan.phraseTicks, $0.key % 12] })
+      }
+      kept += notes(i).intersection(notes(first)).count
+      all += notes(first).count
     }
-    #expect(classes(first).intersection(classes(again)).count * 2 > classes(first).count)
+    #expect(kept * 2 >= all)
+  }
+
+  @Test func melodiesKeepToTheirCompass() throws {
+    for instrument in Instrument.catalogue where instrument.texture == .solo {
+      let keys = Composer(instrument: instrument, seed: 8).compose(seconds: 120).notes.map(\.key)
+      #expect((keys.max() ?? 127) - (keys.min() ?? 0) <= 29, "\(instrument.name)")
+    }
   }
 
   @Test func progressionsAreReadAsWritten() {
@@ -94,10 +110,11 @@ import Testing
   @Test func figuresFillTheirBars() {
     for style in Style.all {
       for (meter, figures) in style.figures {
-        #expect(figures.allSatisfy { meter.bar % $0.count == 0 && !$0.hasPrefix(".") }, "\(style.name)")
+        let bars = figures.split(separator: " ")
+        #expect(bars.allSatisfy { meter.bar % $0.count == 0 && !$0.hasPrefix(".") }, "\(style.name)")
       }
     }
-    #expect(Instrument.catalogue.count == 107)
+    #expect(Instrument.catalogue.count == 105)
     #expect(Instrument.catalogue.allSatisfy { !Style.suited(to: $0).isEmpty })
   }
 
@@ -105,7 +122,7 @@ import Testing
     #expect(try Instrument.select(["40"]).map(\.name) == ["violin"])
     #expect(try Instrument.select(["Violin", "flute"]).map(\.program) == [40, 73])
     #expect(try Instrument.select(["piano"]).count == 8)
-    #expect(try Instrument.select(["grand-piano", "nylon"]).map(\.program) == [24])
+    #expect(try Instrument.select(["Acoustic-Grand piano", "nylon"]).map(\.program) == [0, 24])
     #expect(try Instrument.select([]).count == Instrument.catalogue.count)
     #expect { try Instrument.select(["voilin"]) } throws: { error in
       "\(error)".contains("violin") && "\(error)".contains("voilin")

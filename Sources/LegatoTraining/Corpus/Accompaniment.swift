@@ -32,19 +32,8 @@ struct Accompanist: Sendable {
   let chordWindow: ClosedRange<Int>
   /// Whether single notes ring until the chord changes.
   let ring: Bool
-  private var lastBass: Int
-  private var lastChord: [Int] = []
-
-  init(
-    meter: Meter, spacing: Spacing, bassWindow: ClosedRange<Int>, chordWindow: ClosedRange<Int>, ring: Bool
-  ) {
-    self.meter = meter
-    self.spacing = spacing
-    self.bassWindow = bassWindow
-    self.chordWindow = chordWindow
-    self.ring = ring
-    lastBass = (bassWindow.lowerBound + bassWindow.upperBound) / 2
-  }
+  var lastBass: Int?
+  var lastChord: [Int] = []
 
   /// The notes of `chords`, one figure for each bar.
   mutating func play(_ figure: String, over chords: [Chord]) -> [Note] {
@@ -102,7 +91,7 @@ struct Accompanist: Sendable {
     let centre = (bassWindow.lowerBound + bassWindow.upperBound) / 2
     // The bass prefers roots, small steps, and the middle of its window.
     func cost(_ key: Int) -> Int {
-      abs(key - lastBass) * 2 + abs(key - centre) + (key % 12 == classes[0] ? 0 : 7)
+      abs(key - (lastBass ?? centre)) * 2 + abs(key - centre) + (key % 12 == classes[0] ? 0 : 7)
     }
     let candidates = bassWindow.filter {
       classes.prefix(onRoot || spacing == .root ? 1 : 2).contains($0 % 12)

@@ -3,21 +3,18 @@ extension Performer {
   func caption(for score: Score) -> String {
     var random = SeededGenerator(seed: seed, path: 7)
     let pulse = score.tempo * (plan.meter == .sixEight ? 1.2 : 1)
-    let speed =
-      switch pulse {
-      case ..<68: random.pick(["slow", "unhurried"])
-      case ..<92: random.pick(["calm", "relaxed", "moderately slow"])
-      case ..<116: random.pick(["moderate", "easy-going", "flowing"])
-      default: random.pick(["fast", "brisk", "quick"])
-      }
+    let speeds = [
+      (68, ["slow", "unhurried"]), (92, ["calm", "relaxed", "moderately slow"]),
+      (116, ["moderate", "easy-going", "flowing"]), (.infinity, ["fast", "brisk", "quick"]),
+    ]
+    let speed = random.pick(speeds.first { pulse < $0.0 }?.1 ?? ["fast"])
     let isDark = plan.tonality.mode == .minor || plan.tonality.mode == .dorian
-    let mood =
-      switch (isDark, plan.baseVelocity < 74) {
-      case (true, true): random.pick(["wistful", "melancholy", "pensive", "tender"])
-      case (true, false): random.pick(["sombre", "dramatic", "serious", "passionate"])
-      case (false, true): random.pick(["gentle", "warm", "peaceful", "sweet"])
-      case (false, false): random.pick(["bright", "cheerful", "confident", "sunny"])
-      }
+    let isSoft = plan.baseVelocity < 74
+    let mood = random.pick(
+      isDark
+        ? isSoft
+          ? ["wistful", "melancholy", "pensive", "tender"] : ["sombre", "dramatic", "serious", "passionate"]
+        : isSoft ? ["gentle", "warm", "peaceful", "sweet"] : ["bright", "cheerful", "confident", "sunny"])
     let key = "\(score.tonic) \(score.mode)"
     let name = score.instrument.name
     let bpm = "\(Int(score.tempo.rounded())) beats per minute"

@@ -88,7 +88,7 @@ extension Composer {
       meter: plan.meter, spacing: plan.style.spacing,
       bassWindow: range.lowerBound...range.lowerBound + max(12, span * 22 / 100),
       chordWindow: chordLow...max(chordLow + 12, chordHigh),
-      ring: instrument.isPolyphonic && !instrument.isSustained
+      ring: instrument.isPolyphonic && !instrument.isSustained && !instrument.isDry
         && (plan.style.pedal || plan.style.spacing == .wide))
   }
 

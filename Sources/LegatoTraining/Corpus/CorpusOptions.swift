@@ -61,6 +61,12 @@ public struct CorpusOptions: Sendable {
     guard let path = candidates.first(where: { FileManager.default.isReadableFile(atPath: $0) }) else {
       throw CorpusError.missingSoundFont(tried: candidates)
     }
+    // FluidSynth's loaders print what they think of other files.
+    let file = try? FileHandle(forReadingFrom: URL(fileURLWithPath: path))
+    let header = (try? file?.read(upToCount: 12)) ?? Data()
+    guard header.starts(with: Data("RIFF".utf8)), header.suffix(4) == Data("sfbk".utf8) else {
+      throw CorpusError.unreadableSoundFont(path)
+    }
     return URL(fileURLWithPath: path).resolvingSymlinksInPath()
   }
 }

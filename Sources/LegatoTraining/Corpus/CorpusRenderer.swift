@@ -32,7 +32,7 @@ public struct CorpusSummary: Sendable, Equatable {
 ///   - progress: called after every piece, from one thread at a time.
 ///   - isCancelled: asked about once for every second of audio; true ends with `CorpusError.cancelled`,
 ///     and leaves nothing half-written.
-/// - Throws: `CorpusError`.
+/// - Throws: `CorpusError`, and `AudioError` where a sound file cannot be written (a full disk).
 @discardableResult
 public func renderCorpus(
   _ options: CorpusOptions, progress: @escaping @Sendable (CorpusProgress) -> Void = { _ in },

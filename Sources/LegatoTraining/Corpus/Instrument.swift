@@ -29,20 +29,10 @@ public struct Instrument: Sendable, Hashable {
   public let texture: Texture
 
   /// Whether several notes may sound at once.
-  public var isPolyphonic: Bool {
-    switch texture {
-    case .solo, .pluckedSolo, .bass: false
-    case .keyboard, .plucked, .mallet, .organ, .ensemble: true
-    }
-  }
+  public var isPolyphonic: Bool { ![.solo, .pluckedSolo, .bass].contains(texture) }
 
   /// Whether a held note keeps sounding.
-  public var isSustained: Bool {
-    switch texture {
-    case .organ, .ensemble, .solo: true
-    case .keyboard, .plucked, .mallet, .pluckedSolo, .bass: false
-    }
-  }
+  public var isSustained: Bool { [.organ, .ensemble, .solo].contains(texture) }
 
   /// Pianos and vibraphone, whose players hold a pedal.
   var hasPedal: Bool { program <= 5 || program == 11 }

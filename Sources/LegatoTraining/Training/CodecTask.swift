@@ -151,7 +151,7 @@ public final class CodecTask: TrainingTask {
   private func latentStatistics(_ codec: SpectralCodec) throws -> (mean: [Float], deviation: [Float]) {
     let dimension = codec.latentDimension
     var (sum, squares, count) = ([Double](repeating: 0, count: dimension), [Double](repeating: 0, count: dimension), 0.0)
-    for excerpt in try excerpts(clips.train, seconds: 20, count: 48) {
+    for excerpt in try excerpts(clips.train, seconds: 10, count: 40) {
       let latents = try CodecRoundTrip.encode(excerpt, with: codec)
       for (index, value) in latents.enumerated() {
         sum[index % dimension] += Double(value)
@@ -165,7 +165,7 @@ public final class CodecTask: TrainingTask {
   }
 
   private func heldOutMelDistance(_ codec: SpectralCodec) throws -> Double {
-    let held = try excerpts(clips.validation, seconds: 20, count: 16)
+    let held = try excerpts(clips.validation, seconds: 15, count: 8)
     let (measure, engine) = (MelDistance(sampleRate: codec.sampleRate), CPUEngine())
     let distances = try held.map {
       try measure(reference: $0, estimate: CodecRoundTrip.reconstruct($0, with: codec), engine: engine)
