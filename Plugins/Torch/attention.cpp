@@ -23,7 +23,8 @@ struct Blocks {
 at::Tensor mask(const Blocks &blocks, int64_t sinks, const at::TensorOptions &options) {
   using Key = std::tuple<int64_t, int64_t, int64_t, int64_t, int64_t, std::string>;
   static std::mutex mutex;
-  static std::vector<std::pair<Key, at::Tensor>> cache;
+  // Never destroyed: at exit CUDA may be gone before its tensors.
+  static auto &cache = *new std::vector<std::pair<Key, at::Tensor>>();
   constexpr size_t kept = 16;
   const Key key{blocks.count, blocks.length, blocks.before, blocks.window, sinks,
                 options.device().str() + c10::toString(c10::typeMetaToScalarType(options.dtype()))};

@@ -95,7 +95,7 @@ struct Depthwise : Function<Depthwise> {
       });
       dtaps = gradient.t();
     }
-    if (context->saved_data["bias"].toBool()) dbias = y.sum({0, 1});
+    if (context->saved_data["bias"].toBool()) dbias = y.sum(at::IntArrayRef({0, 1}));
     return {dx, dtaps, dbias};
   }
 };
