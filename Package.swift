@@ -12,7 +12,7 @@ let package = Package(
   name: "legato",
   platforms: [.macOS(.v15), .iOS(.v18)],
   products: [
-    .library(name: "Legato", targets: ["Legato"]),
+    .library(name: "Legato", targets: ["Legato", "LegatoAudio", "LegatoModels"]),
     .library(name: "LegatoTraining", targets: ["LegatoTraining", "LegatoEvaluation"]),
     .executable(name: "legato", targets: ["LegatoCLI"]),
   ],
@@ -31,7 +31,7 @@ let package = Package(
     .target(name: "LegatoCodecs", dependencies: ["LegatoNN"], swiftSettings: strict),
     .target(name: "LegatoModels", dependencies: ["LegatoCodecs", "LegatoNN"], swiftSettings: strict),
     .target(name: "LegatoAudio", swiftSettings: strict),
-    .target(name: "Legato", dependencies: ["LegatoModels"], swiftSettings: strict),
+    .target(name: "Legato", dependencies: ["LegatoAudio", "LegatoModels"], swiftSettings: strict),
 
     // Training and tools.
     .target(name: "LegatoTorch", dependencies: ["CTorchAPI", "LegatoTensor"], swiftSettings: strict),
@@ -40,15 +40,19 @@ let package = Package(
     .target(
       name: "LegatoTraining",
       dependencies: [
-        "LegatoAudio", "LegatoEvaluation", "LegatoModels", "LegatoTorch",
+        "Legato", "LegatoAudio", "LegatoEvaluation", "LegatoModels", "LegatoTorch",
         .product(name: "Yams", package: "Yams"),
       ], swiftSettings: strict),
     .executableTarget(
       name: "LegatoCLI",
       dependencies: [
-        "Legato", "LegatoAudio", "LegatoEvaluation", "LegatoTraining",
-        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Legato", "LegatoAudio", "LegatoCodecs", "LegatoEvaluation", "LegatoModels", "LegatoTensor",
+        "LegatoTraining", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: strict),
+
+    // The lines of the README that embed Legato in an app, kept compiling.
+    .executableTarget(
+      name: "LegatoExample", dependencies: ["Legato", "LegatoAudio", "LegatoModels"], path: "Examples/LegatoExample"),
 
     .testTarget(name: "LegatoTensorTests", dependencies: ["CKernels", "LegatoTensor"], swiftSettings: strict),
     .testTarget(name: "LegatoNNTests", dependencies: ["LegatoNN", "LegatoTorch"], swiftSettings: strict),
@@ -56,7 +60,14 @@ let package = Package(
     .testTarget(name: "LegatoTorchTests", dependencies: ["LegatoNN", "LegatoTorch"], swiftSettings: strict),
     .testTarget(
       name: "LegatoModelsTests", dependencies: ["Legato", "LegatoModels", "LegatoTorch"], swiftSettings: strict),
+    .testTarget(name: "LegatoEvaluationTests", dependencies: ["LegatoAudio", "LegatoEvaluation", "LegatoTensor"],
+      swiftSettings: strict),
     .testTarget(name: "LegatoTrainingTests", dependencies: ["LegatoTraining"], swiftSettings: strict),
-    .testTarget(name: "LegatoCLITests", dependencies: ["LegatoCLI"], swiftSettings: strict),
+    .testTarget(
+      name: "LegatoCLITests",
+      dependencies: [
+        "LegatoAudio", "LegatoCLI", "LegatoCodecs", "LegatoModels", "LegatoTensor", "LegatoTraining",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ], swiftSettings: strict),
   ]
 )

@@ -57,7 +57,7 @@ public enum Operation: Sendable, Hashable {
   /// `[x [B, T, n], gate [B, T or 1, n], h [B, T, n]]` → x + gate · h.
   case gatedAdd
 
-  // MARK: Streaming, with state that is written in place (see `mutatedOperands`). CPU engine only.
+  // MARK: Streaming, with state that is written in place (a cache or a tail). CPU engine only.
 
   /// `[q, k, v [B, T, H, D], sinkK, sinkV [S, H, D], cacheK, cacheV [B, window, H, D], position int32 [1]]`.
   case attentionStream(window: Int)
@@ -92,15 +92,6 @@ extension Operation {
     switch self {
     case .linear, .layerNorm, .rmsNorm, .rotary, .attention, .depthwiseConvolution, .modulate, .gatedAdd: true
     default: false
-    }
-  }
-
-  /// Indices, among `count` operands, of the state that the operation writes in place.
-  func mutatedOperands(count: Int) -> Range<Int> {
-    switch self {
-    case .attentionStream: 5..<7
-    case .depthwiseConvolutionStream, .frameStream, .overlapAddStream: (count - 1)..<count
-    default: 0..<0
     }
   }
 }

@@ -1,0 +1,173 @@
+// The fused operations.
+#include <torch/csrc/autograd/custom_function.h>
+
+#include <mutex>
+#include <tuple>
+
+#include "support.h"
+
+using namespace legato;
+
+namespace {
+
+using torch::autograd::AutogradContext;
+using torch::autograd::Function;
+using torch::autograd::variable_list;
+
+// MARK: Rotary embedding
+
+struct Angles {
+  at::Tensor positions, cosines, sines;
+  int64_t version;
+  float base;
+  int64_t half;
+};
+
+/// Cosines and sines `[T, 1, half]`, from angles in double. The last few are kept: every layer asks for the same.
+Angles angles(const at::Tensor &positions, float base, int64_t half) {
+  constexpr size_t kept = 8;
+  thread_local std::vector<Angles> cache;
+  for (const auto &entry : cache) {
+    if (entry.positions.is_same(positions) && entry.version == positions._version() && entry.base == base &&
+        entry.half == half)
+      return entry;
+  }
+  at::NoGradGuard no_grad;
+  const auto exponents = at::arange(half, positions.options().dtype(at::kDouble)) * (-1.0 / static_cast<double>(half));
+  const auto frequencies = at::pow(at::Scalar(static_cast<double>(base)), exponents);
+  const auto angle = positions.to(at::kDouble).view({-1, 1, 1}) * frequencies;
+  const Angles made{positions, at::cos(angle).to(at::kFloat), at::sin(angle).to(at::kFloat), positions._version(), base, half};
+  if (cache.size() >= kept) cache.erase(cache.begin());
+  cache.push_back(made);
+  return made;
+}
+
+/// x with its pairs (j, j + D/2) turned; `direction` −1 turns back.
+at::Tensor turned(const at::Tensor &x, const at::Tensor &cosines, const at::Tensor &sines, double direction) {
+  const int64_t half = x.size(-1) / 2;
+  auto y = at::empty(x.sizes(), x.options());
+  const auto a = x.narrow(-1, 0, half), b = x.narrow(-1, half, half);
+  auto first = y.narrow(-1, 0, half), second = y.narrow(-1, half, half);
+  at::mul_out(first, a, cosines);
+  first.addcmul_(b, sines, -direction);
+  at::mul_out(second, b, cosines);
+  second.addcmul_(a, sines, direction);
+  return y;
+}
+
+struct Rotary : Function<Rotary> {
+  static at::Tensor forward(AutogradContext *context, const at::Tensor &x, const at::Tensor &cosines,
+                            const at::Tensor &sines) {
+    context->save_for_backward({cosines, sines});
+    return turned(x, cosines, sines, 1);
+  }
+  static variable_list backward(AutogradContext *context, const variable_list &grads) {
+    const auto saved = context->get_saved_variables();
+    return {turned(grads[0], saved[0], saved[1], -1), {}, {}};
+  }
+};
+
+// MARK: Attention
+
+/// What position t may see, to be added to the scores: `[T, sinks + T]`, 0 or −∞. Kept for the process: a model
+/// asks for the same few.
+at::Tensor mask(int64_t length, int64_t window, int64_t sinks, const at::TensorOptions &options) {
+  using Key = std::tuple<int64_t, int64_t, int64_t, std::string>;
+  static std::mutex mutex;
+  static std::vector<std::pair<Key, at::Tensor>> cache;
+  constexpr size_t kept = 16;
+  const Key key{length, window, sinks,
+                options.device().str() + c10::toString(c10::typeMetaToScalarType(options.dtype()))};
+  const std::lock_guard<std::mutex> lock(mutex);
+  for (const auto &[known, tensor] : cache)
+    if (known == key) return tensor;
+  at::NoGradGuard no_grad;
+  const auto positions = at::arange(length, options.dtype(at::kLong));
+  const auto distance = positions.unsqueeze(1) - positions.unsqueeze(0);
+  const auto hidden = distance.lt(0).logical_or(distance.ge(window));
+  auto made = at::zeros({length, sinks + length}, options);
+  made.narrow(1, sinks, length).masked_fill_(hidden, -std::numeric_limits<double>::infinity());
+  if (cache.size() >= kept) cache.erase(cache.begin());
+  cache.emplace_back(key, made);
+  return made;
+}
+
+at::Tensor with_sinks(const at::Tensor &sinks, const at::Tensor &x, int64_t batch) {
+  return at::cat({sinks.to(x.scalar_type()).unsqueeze(0).expand({batch, -1, -1, -1}), x}, 1);
+}
+
+}  // namespace
+
+int32_t lgt_linear(lgt_tensor x, lgt_tensor weight, lgt_tensor bias, lgt_tensor *result) {
+  return produce(result, [&] {
+    const auto &input = get(x), &matrix = get(weight);
+    const bool autocast = at::autocast::is_autocast_enabled(input.device().type());
+    return at::linear(autocast ? input : input.to(matrix.scalar_type()), matrix, optional(bias));
+  });
+}
+
+int32_t lgt_layer_norm(lgt_tensor x, lgt_tensor weight, lgt_tensor bias, float epsilon, lgt_tensor *result) {
+  return produce(result, [&] {
+    const auto input = full(get(x));
+    return at::layer_norm(input, {input.size(-1)}, optional(weight), optional(bias), epsilon);
+  });
+}
+
+int32_t lgt_rms_norm(lgt_tensor x, lgt_tensor weight, float epsilon, lgt_tensor *result) {
+  return produce(result, [&] {
+    const auto input = full(get(x));
+    return at::rms_norm(input, {input.size(-1)}, optional(weight), epsilon);
+  });
+}
+
+int32_t lgt_rotary(lgt_tensor handle, lgt_tensor positions, float base, lgt_tensor *result) {
+  return produce(result, [&] {
+    const auto &x = get(handle);
+    const auto turn = angles(get(positions), base, x.size(-1) / 2);
+    return Rotary::apply(full(x), turn.cosines, turn.sines);
+  });
+}
+
+int32_t lgt_attention(lgt_tensor q, lgt_tensor k, lgt_tensor v, lgt_tensor sink_k, lgt_tensor sink_v, int64_t window,
+                      lgt_tensor *result) {
+  return produce(result, [&] {
+    const auto &first = get(q);
+    const auto type = first.device().type();
+    const bool autocast = at::autocast::is_autocast_enabled(type);
+    const auto dtype = autocast ? at::autocast::get_autocast_dtype(type) : at::kFloat;
+    const auto queries = first.to(dtype);
+    auto keys = get(k).to(dtype), values = get(v).to(dtype);
+    const int64_t length = queries.size(1);
+    int64_t sinks = 0;
+    if (sink_k != nullptr) {
+      sinks = get(sink_k).size(0);
+      keys = with_sinks(get(sink_k), keys, keys.size(0));
+      values = with_sinks(get(sink_v), values, values.size(0));
+    }
+    const bool plain = sinks == 0 && window >= length;
+    const auto bias = plain ? std::optional<at::Tensor>() : mask(length, window, sinks, queries.options());
+    return at::scaled_dot_product_attention(queries.transpose(1, 2), keys.transpose(1, 2), values.transpose(1, 2), bias,
+                                            /*dropout_p=*/0.0, /*is_causal=*/plain)
+        .transpose(1, 2);
+  });
+}
+
+int32_t lgt_depthwise_convolution(lgt_tensor x, lgt_tensor weight, lgt_tensor bias, lgt_tensor *result) {
+  return produce(result, [&] {
+    const auto &input = get(x), &taps = get(weight);
+    const int64_t width = taps.size(1), length = input.size(1);
+    const auto padded = at::constant_pad_nd(input, {0, 0, width - 1, 0}, 0);
+    auto y = padded.narrow(1, 0, length) * taps.select(1, 0);
+    if (bias != nullptr) y = y + get(bias);
+    for (int64_t tap = 1; tap < width; ++tap) y = at::addcmul(y, padded.narrow(1, tap, length), taps.select(1, tap));
+    return y;
+  });
+}
+
+int32_t lgt_modulate(lgt_tensor x, lgt_tensor shift, lgt_tensor scale, lgt_tensor *result) {
+  return produce(result, [&] { return at::addcmul(full(get(shift)), full(get(x)), full(get(scale)) + 1); });
+}
+
+int32_t lgt_gated_add(lgt_tensor x, lgt_tensor gate, lgt_tensor h, lgt_tensor *result) {
+  return produce(result, [&] { return at::addcmul(full(get(x)), get(gate), get(h)); });
+}

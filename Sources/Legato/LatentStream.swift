@@ -1,0 +1,170 @@
+import LegatoModels
+import LegatoTensor
+
+/// The model alone, frame by frame: draws latents, feeds each back, never ends.
+///
+/// Belongs to one thread. Memory and time per frame do not grow. A latent that is not finite or runs away is
+/// drawn again from the last good state, with other noise, and counted.
+public final class LatentStream {
+  public var options: GenerationOptions
+  /// Latents drawn or fed since the start.
+  public private(set) var position = 0
+  /// How often a bad latent made the stream go back to its last good state.
+  public private(set) var recoveries = 0
+  public let dimension: Int
+
+  private let state: StreamState
+  private let backbone: Plan
+  private let sampler: Plan
+  private let start: [Float]
+  /// The latent to be fed next, as drawn.
+  private var latent: [Float]
+  private let noise: UnsafeMutableBufferPointer<Float>
+  private let checkpoint: UnsafeMutableRawBufferPointer
+  private var checkpointLatent: [Float]
+  private var checkpointPosition = 0
+  /// Counts every draw, recovered ones too, so that noise is never used twice.
+  private var draws = 0
+
+  /// Frames between copies of the state to go back to.
+  private static let checkpointInterval = 64
+  /// Normalised latents have variance 1: beyond this a value is no music.
+  private static let limit: Float = 24
+
+  public init(model: ContinuousModel, engine: CPUEngine, options: GenerationOptions) {
+    self.options = options
+    let state = StreamState(engine: engine)
+    let dimension = model.configuration.latentDimension
+    let width = model.configuration.backbone.width
+    var cache = model.backbone.makeState(in: state)
+    backbone = engine.record(inputs: [.init([1, 1, dimension]), .init([1], .int32)]) { inputs in
+      [model.backbone(inputs[0], positions: inputs[1], state: &cache)]
+    }
+    sampler = engine.record(
+      inputs: [.init([1, 1, dimension]), .init([1, 1, 1]), .init([1, 1, 1]), .init([1, 1, width])]
+    ) { inputs in
+      [inputs[0] + model.sampler.velocity(inputs[0], t: inputs[1], z: inputs[3]) * inputs[2]]
+    }
+    self.state = state
+    self.dimension = dimension
+    start = model.start.floats()
+    latent = start
+    checkpointLatent = start
+    noise = .allocate(capacity: dimension)
+    noise.initialize(repeating: 0)
+    checkpoint = .allocate(byteCount: state.byteCount, alignment: 64)
+    state.save(into: checkpoint)
+  }
+
+  deinit {
+    noise.deallocate()
+    checkpoint.deallocate()
+  }
+
+  /// Draws the next latent, `[dimension]`, normalised; valid until the next call.
+  public func next() -> UnsafeBufferPointer<Float> {
+    if position - checkpointPosition >= Self.checkpointInterval { saveCheckpoint() }
+    var attempts = 0
+    while true {
+      think()
+      let drawn = draw()
+      if drawn.allSatisfy({ abs($0) < Self.limit }) {
+        for index in 0..<dimension { latent[index] = drawn[index] }
+        position += 1
+        return drawn
+      }
+      recoveries += 1
+      attempts += 1
+      recover(completely: attempts > 3)
+      if attempts > 8 {
+        // Weights that cannot draw a finite latent give silence, not noise.
+        for index in 0..<dimension { latent[index] = 0 }
+        sampler.input(0).update(repeating: 0)
+        return UnsafeBufferPointer(sampler.input(0))
+      }
+    }
+  }
+
+  /// Feeds a latent of a recording, `[dimension]`, normalised, as if it had been drawn.
+  public func feed(_ given: UnsafeBufferPointer<Float>) {
+    think()
+    for index in 0..<dimension { latent[index] = given[index] }
+    position += 1
+    saveCheckpoint()
+  }
+
+  /// Runs the backbone on the last latent, mixed with context noise.
+  private func think() {
+    let level = position == 0 ? 0 : options.contextNoise
+    random(purpose: 0).normal(into: noise, from: draws * dimension)
+    let input = backbone.input(0)
+    for index in 0..<dimension { input[index] = (1 - level) * latent[index] + level * noise[index] }
+    backbone.integers(1)[0] = Int32(truncatingIfNeeded: position)
+    backbone.run()
+  }
+
+  /// Integrates the flow from noise to a latent.
+  private func draw() -> UnsafeBufferPointer<Float> {
+    let x = sampler.input(0)
+    random(purpose: 1).normal(into: x, from: draws * dimension)
+    for index in 0..<dimension { x[index] *= options.temperature }
+    draws += 1
+    _ = sampler.input(3).update(from: backbone.output(0))
+    let steps = max(1, options.steps)
+    sampler.input(2)[0] = 1 / Float(steps)
+    for step in 0..<steps {
+      sampler.input(1)[0] = Float(step) / Float(steps)
+      sampler.run()
+      _ = x.update(from: sampler.output(0))
+    }
+    return UnsafeBufferPointer(x)
+  }
+
+  private func random(purpose: UInt64) -> RandomStream { RandomStream(seed: options.seed, stream: purpose) }
+
+  private func saveCheckpoint() {
+    state.save(into: checkpoint)
+    for index in 0..<dimension { checkpointLatent[index] = latent[index] }
+    checkpointPosition = position
+  }
+
+  private func recover(completely: Bool) {
+    if completely {
+      state.reset()
+      for index in 0..<dimension { latent[index] = start[index] }
+      position = 0
+      saveCheckpoint()
+      return
+    }
+    state.restore(from: UnsafeRawBufferPointer(checkpoint))
+    for index in 0..<dimension { latent[index] = checkpointLatent[index] }
+    position = checkpointPosition
+  }
+}
+
+// MARK: - Saving
+
+extension LatentStream {
+  /// Everything that the future of a stream depends on, besides options.
+  public struct Snapshot: Sendable {
+    var state: [UInt8]
+    var latent: [Float]
+    var position: Int
+    var draws: Int
+  }
+
+  public func save() -> Snapshot {
+    Snapshot(state: state.save(), latent: latent, position: position, draws: draws)
+  }
+
+  /// Throws ``GenerationError`` where the snapshot belongs to another model.
+  public func restore(_ snapshot: Snapshot) throws {
+    guard snapshot.latent.count == dimension, state.restore(snapshot.state) else {
+      throw GenerationError("the saved state belongs to another model")
+    }
+    latent = snapshot.latent
+    position = snapshot.position
+    draws = snapshot.draws
+    saveCheckpoint()
+  }
+}

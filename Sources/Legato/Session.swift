@@ -1,0 +1,119 @@
+import LegatoCodecs
+import LegatoModels
+import LegatoTensor
+
+/// One endless piece of music from a package.
+///
+/// ```swift
+/// let package = try ModelPackage(path: "Models/legato-first")
+/// let session = Session(package, options: .init(seed: 7))
+/// for try await chunk in session.stream(seconds: 30) { play(chunk.channels) }
+/// ```
+/// A session belongs to one thread or task at a time; any number of sessions share a package. Options may change
+/// while it plays and are heard from the next frame on, plus the codec's delay.
+public final class Session {
+  public let package: ModelPackage
+  public let latents: LatentStream
+  private let decoder: any StreamingDecoder
+  private let decoderState: StreamState
+  private let engine: CPUEngine
+  /// Samples still to be dropped: the decoder lags by its delay.
+  private var pending: Int
+
+  public var options: GenerationOptions {
+    get { latents.options }
+    set { latents.options = newValue }
+  }
+
+  public var sampleRate: Int { package.codec.codec.sampleRate }
+  public var channels: Int { package.codec.codec.channels }
+
+  /// - Parameter threads: the session's thread budget, the caller's thread included; nil for one a core, at most 4.
+  public init(_ package: ModelPackage, options: GenerationOptions? = nil, threads: Int? = nil) {
+    self.package = package
+    engine = CPUEngine(threads: threads)
+    let codec = package.codec.codec
+    latents = LatentStream(
+      model: package.model, engine: engine, options: options ?? GenerationOptions(defaults: package.configuration.generation))
+    decoderState = StreamState(engine: engine)
+    decoder = codec.makeDecoder(engine: engine, stream: decoderState)
+    pending = codec.delay
+  }
+
+  /// "avx512", "avx2", "neon", "scalar".
+  public var instructionSet: String { engine.instructionSet }
+  public var threads: Int { engine.threads }
+
+  /// Makes the music continue a recording: planar samples in ±1 at the session's rate and channel count.
+  ///
+  /// Call it before the first chunk. Throws ``GenerationError`` where rate, channels or length do not fit.
+  public func prompt(_ audio: [[Float]]) throws {
+    let codec = package.codec.codec
+    let length = audio.first?.count ?? 0
+    guard audio.count == channels, audio.allSatisfy({ $0.count == length }) else {
+      throw GenerationError("a prompt must have \(channels) channels of equal length; this one has \(audio.count)")
+    }
+    let frames = length / codec.samplesPerFrame
+    guard frames > 0 else {
+      throw GenerationError("a prompt must last at least \(codec.samplesPerFrame) samples; this one has \(length)")
+    }
+    guard audio.allSatisfy({ $0.allSatisfy(\.isFinite) }) else { throw GenerationError("the prompt contains NaN or infinite samples") }
+    let encoder = codec.makeEncoder(engine: engine, stream: StreamState(engine: engine))
+    var block = [Float](repeating: 0, count: channels * codec.samplesPerFrame)
+    // The newest whole frames: what is cut off is the beginning.
+    let offset = length - frames * codec.samplesPerFrame
+    for frame in 0..<frames {
+      let first = offset + frame * codec.samplesPerFrame
+      for channel in 0..<channels {
+        for index in 0..<codec.samplesPerFrame { block[channel * codec.samplesPerFrame + index] = audio[channel][first + index] }
+      }
+      block.withUnsafeBufferPointer {
+        let latent = encoder.step($0)
+        latents.feed(latent)
+        // The decoder hears the prompt too, so that its state fits what follows.
+        _ = decoder.step(latent)
+      }
+    }
+    pending = 0
+  }
+
+  /// The next chunk: one frame of samples, except that the first are shorter by the codec's delay.
+  public func next() -> AudioChunk {
+    while true {
+      let position = latents.position
+      let samples = decoder.step(latents.next())
+      let length = samples.count / channels
+      let skipped = min(pending, length)
+      pending -= skipped
+      if skipped == length { continue }
+      return AudioChunk(
+        channels: (0..<channels).map { Array(samples[($0 * length + skipped)..<(($0 + 1) * length)]) },
+        sampleRate: sampleRate, frame: position)
+    }
+  }
+
+  /// State of a session, to go back to or to go on from later, with the same package.
+  public struct Snapshot: Sendable {
+    var latents: LatentStream.Snapshot
+    var decoder: [UInt8]
+    var pending: Int
+  }
+
+  public func save() -> Snapshot { Snapshot(latents: latents.save(), decoder: decoderState.save(), pending: pending) }
+
+  /// Throws ``GenerationError`` where the snapshot belongs to another package.
+  public func restore(_ snapshot: Snapshot) throws {
+    guard decoderState.restore(snapshot.decoder) else { throw GenerationError("the saved state belongs to another codec") }
+    try latents.restore(snapshot.latents)
+    pending = snapshot.pending
+  }
+}
+
+/// A piece of sound: planar samples in ±1.
+public struct AudioChunk: Sendable {
+  /// `[channels][samples]`.
+  public var channels: [[Float]]
+  public let sampleRate: Int
+  /// Index of the latent that it was made from.
+  public let frame: Int
+}

@@ -1,0 +1,5 @@
+import Foundation
+
+extension AudioError: LocalizedError {
+  public var errorDescription: String? { description }
+}

@@ -1,0 +1,21 @@
+import LegatoAudio
+
+/// The mono mix of what a picture shows: at most ten minutes, so that a day of sound needs no day of memory.
+struct PictureSketch {
+  private static let seconds = 600
+  private let sampleRate: Int
+  private var samples: [Float] = []
+
+  init(sampleRate: Int) { self.sampleRate = sampleRate }
+
+  mutating func append(_ chunk: [[Float]]) {
+    let length = min(chunk[0].count, Self.seconds * sampleRate - samples.count)
+    guard length > 0 else { return }
+    let share = 1 / Float(chunk.count)
+    for frame in 0..<length { samples.append(chunk.reduce(0) { $0 + share * $1[frame] }) }
+  }
+
+  func write(title: String, to path: String) throws {
+    try AudioPicture().write(AudioBuffer(sampleRate: sampleRate, channels: [samples]), title: title, to: path)
+  }
+}

@@ -1,0 +1,189 @@
+import LegatoNN
+import LegatoTensor
+
+/// Legato's default codec: a causal variational autoencoder on short-time spectra.
+///
+/// Everything runs at the rate of the analysis frames as matrix products: compressed complex spectra of mid and side
+/// go through ConvNeXt blocks, `fold` frames become one latent; the decoder mirrors this and ends in log-magnitude
+/// and phase of every bin (after Vocos, Siuzdak 2023) and an inverse transform. Frame j of analysis and of synthesis
+/// both end at sample (j + 1) · hop, so nothing depends on the future; streamed output lags by fftSize − hop samples.
+public struct SpectralCodec: AudioCodec {
+  public let configuration: SpectralCodecConfiguration
+  public let weights: [Weight]
+
+  private let encoderInput: Linear
+  private let encoderBlocks: [ConvNeXtBlock]
+  private let encoderFold: Linear
+  private let encoderBottleneck: [ConvNeXtBlock]
+  private let posterior: Linear
+  private let decoderInput: Linear
+  private let decoderBottleneck: [ConvNeXtBlock]
+  private let decoderUnfold: Linear
+  private let decoderBlocks: [ConvNeXtBlock]
+  private let headNorm: LayerNorm
+  private let head: Linear
+  /// Statistics of raw latents, `[latentDimension]` each: measured after training, never trained.
+  public let latentMean: Weight
+  public let latentDeviation: Weight
+
+  public static let bottleneckKernel = 4
+
+  public init(_ configuration: SpectralCodecConfiguration, weights source: any WeightSource) throws {
+    if let problem = configuration.problem { throw ModelError.invalid(file: "codec configuration", reason: problem) }
+    self.configuration = configuration
+    let c = configuration
+    let scope = WeightScope(source)
+    func blocks(_ name: String, _ count: Int, _ width: Int, _ kernel: Int) throws -> [ConvNeXtBlock] {
+      try (0..<count).map { try ConvNeXtBlock(scope[name][$0], width: width, kernel: kernel) }
+    }
+    encoderInput = try Linear(scope["encoder.in"], c.spectrumWidth, c.encoderWidth)
+    encoderBlocks = try blocks("encoder.blocks", c.encoderBlocks, c.encoderWidth, 7)
+    encoderFold = try Linear(scope["encoder.fold"], c.fold * c.encoderWidth, c.bottleneckWidth)
+    encoderBottleneck = try blocks("encoder.bottleneck", c.bottleneckBlocks, c.bottleneckWidth, Self.bottleneckKernel)
+    posterior = try Linear(scope["encoder.posterior"], c.bottleneckWidth, 2 * c.latentDimension)
+    decoderInput = try Linear(scope["decoder.in"], c.latentDimension, c.bottleneckWidth)
+    decoderBottleneck = try blocks("decoder.bottleneck", c.bottleneckBlocks, c.bottleneckWidth, Self.bottleneckKernel)
+    decoderUnfold = try Linear(scope["decoder.unfold"], c.bottleneckWidth, c.fold * c.decoderWidth)
+    decoderBlocks = try blocks("decoder.blocks", c.decoderBlocks, c.decoderWidth, 7)
+    headNorm = try LayerNorm(scope["decoder.norm"], c.decoderWidth)
+    head = try Linear(scope["decoder.head"], c.decoderWidth, c.spectrumWidth)
+    latentMean = try scope.weight("latents.mean", [c.latentDimension], .zeros)
+    latentDeviation = try scope.weight("latents.deviation", [c.latentDimension], .constant(1))
+    weights = scope.weights
+  }
+
+  public var sampleRate: Int { configuration.sampleRate }
+  public var channels: Int { configuration.channels }
+  public var latentDimension: Int { configuration.latentDimension }
+  public var samplesPerFrame: Int { configuration.samplesPerFrame }
+  public var delay: Int { configuration.fftSize - configuration.hop }
+
+  /// Names of the parameters that training must leave alone.
+  public static let statisticsNames: Set<String> = ["latents.mean", "latents.deviation"]
+
+  public func encode(_ audio: Tensor) -> Tensor { normalize(posterior(of: audio).mean) }
+  public func decode(_ latents: Tensor) -> Tensor { synthesize(denormalize(latents)) }
+
+  // MARK: Training
+
+  /// Mean and log-variance, `[B, frames, latentDimension]` each, of the raw latents of audio `[B, C, samples]`.
+  public func posterior(of audio: Tensor) -> (mean: Tensor, logVariance: Tensor) {
+    let c = configuration
+    precondition(audio.dim(1) == channels && audio.dim(2) % samplesPerFrame == 0, "audio \(audio.shape) does not fit the codec")
+    let signal = rotateStereo(audio, scale: 0.5).reshape([audio.dim(0) * channels, -1]).pad(axis: 1, before: delay)
+    var x = encoderInput(features(signal.frame(size: c.fftSize, hop: c.hop), batch: audio.dim(0)))
+    for block in encoderBlocks { x = block(x) }
+    x = folded(x)
+    for block in encoderBottleneck { x = block(x) }
+    return moments(x)
+  }
+
+  /// Audio `[B, C, frames · samplesPerFrame]` from raw latents `[B, frames, latentDimension]`.
+  public func synthesize(_ latents: Tensor) -> Tensor {
+    let batch = latents.dim(0)
+    var x = decoderInput(latents)
+    for block in decoderBottleneck { x = block(x) }
+    x = unfolded(x)
+    for block in decoderBlocks { x = block(x) }
+    let signal = waveFrames(x).overlapAdd(hop: configuration.hop)
+    let whole = signal.slice(axis: 1, delay..<signal.dim(1)).reshape([batch, channels, -1])
+    return rotateStereo(whole, scale: 1)
+  }
+
+  public func normalize(_ raw: Tensor) -> Tensor {
+    (raw - raw.backend.tensor(of: latentMean)) / raw.backend.tensor(of: latentDeviation)
+  }
+
+  public func denormalize(_ latents: Tensor) -> Tensor {
+    latents * latents.backend.tensor(of: latentDeviation) + latents.backend.tensor(of: latentMean)
+  }
+
+  // MARK: Parts that whole sequences and streams share
+
+  /// Left and right ↔ mid and side: (a + b, a − b) · scale. Mono passes.
+  private func rotateStereo(_ audio: Tensor, scale: Float) -> Tensor {
+    guard channels == 2 else { return audio }
+    let (a, b) = (audio.slice(axis: 1, 0..<1), audio.slice(axis: 1, 1..<2))
+    return .concatenate([(a + b) * scale, (a - b) * scale], axis: 1)
+  }
+
+  /// Sample frames `[B · C, F, fftSize]` → compressed spectra `[B, F, spectrumWidth]`: 0.34 · X · |X|^−0.35.
+  private func features(_ frames: Tensor, batch: Int) -> Tensor {
+    let c = configuration
+    let spectrum = (frames * frames.backend.tensor(Spectral.hann(c.fftSize), shape: [c.fftSize])).rfft()
+    let gain = (spectrum.square().sum(axis: -2) + 1e-10).pow(-0.175) * 0.34
+    return (spectrum * gain).reshape([batch, channels, frames.dim(1), 2 * c.bins]).permute([0, 2, 1, 3])
+      .reshape([batch, frames.dim(1), c.spectrumWidth])
+  }
+
+  private func folded(_ x: Tensor) -> Tensor { encoderFold(x.reshape([x.dim(0), -1, configuration.fold * x.dim(2)])) }
+  private func unfolded(_ x: Tensor) -> Tensor { decoderUnfold(x).reshape([x.dim(0), -1, configuration.decoderWidth]) }
+
+  private func moments(_ x: Tensor) -> (mean: Tensor, logVariance: Tensor) {
+    let parts = posterior(x).split(axis: -1, parts: 2)
+    return (parts[0], parts[1].maximum(-14).minimum(6))
+  }
+
+  /// Features `[B, F, decoderWidth]` → windowed sample frames `[B · C, F, fftSize]`, ready for overlap-add.
+  private func waveFrames(_ x: Tensor) -> Tensor {
+    let c = configuration
+    let (batch, frames) = (x.dim(0), x.dim(1))
+    let parts = head(headNorm(x)).reshape([batch, frames, channels, 2, c.bins])
+    let magnitude = parts.slice(axis: 3, 0..<1).minimum(7).exp()
+    let phase = parts.slice(axis: 3, 1..<2)
+    let spectrum = Tensor.concatenate([magnitude * phase.cos(), magnitude * phase.sin()], axis: 3)
+    let waves = spectrum.permute([0, 2, 1, 3, 4]).irfft().reshape([batch * channels, frames, c.fftSize])
+    // The squared Hann windows of all frames over a sample sum to 3/8 of the overlap factor.
+    let envelope = 0.375 * Float(c.fftSize / c.hop)
+    return waves * x.backend.tensor(Spectral.hann(c.fftSize).map { $0 / envelope }, shape: [c.fftSize])
+  }
+}
+
+// MARK: - Streaming
+
+extension SpectralCodec {
+  public func makeEncoder(engine: CPUEngine, stream: StreamState) -> any StreamingEncoder {
+    let c = configuration
+    var tail = stream.make([channels, delay])
+    var states = encoderBlocks.map { $0.makeState(in: stream) }
+    var bottleneck = encoderBottleneck.map { $0.makeState(in: stream) }
+    let plan = engine.record(inputs: [.init([1, channels, samplesPerFrame])]) { inputs in
+      let signal = rotateStereo(inputs[0], scale: 0.5).reshape([channels, samplesPerFrame])
+      var x = encoderInput(features(signal.frame(size: c.fftSize, hop: c.hop, tail: &tail), batch: 1))
+      for index in states.indices { x = encoderBlocks[index](x, state: &states[index]) }
+      x = folded(x)
+      for index in bottleneck.indices { x = encoderBottleneck[index](x, state: &bottleneck[index]) }
+      return [normalize(moments(x).mean)]
+    }
+    return PlannedCodecStream(plan: plan)
+  }
+
+  public func makeDecoder(engine: CPUEngine, stream: StreamState) -> any StreamingDecoder {
+    let c = configuration
+    var tail = stream.make([channels, delay])
+    var states = decoderBlocks.map { $0.makeState(in: stream) }
+    var bottleneck = decoderBottleneck.map { $0.makeState(in: stream) }
+    let plan = engine.record(inputs: [.init([1, 1, latentDimension])]) { inputs in
+      var x = decoderInput(denormalize(inputs[0]))
+      for index in bottleneck.indices { x = decoderBottleneck[index](x, state: &bottleneck[index]) }
+      x = unfolded(x)
+      for index in states.indices { x = decoderBlocks[index](x, state: &states[index]) }
+      let signal = waveFrames(x).overlapAdd(hop: c.hop, tail: &tail).reshape([1, channels, samplesPerFrame])
+      return [rotateStereo(signal, scale: 1)]
+    }
+    return PlannedCodecStream(plan: plan)
+  }
+}
+
+/// A codec direction as one plan: a frame in, a frame out.
+final class PlannedCodecStream: StreamingEncoder, StreamingDecoder {
+  private let plan: Plan
+
+  init(plan: Plan) { self.plan = plan }
+
+  func step(_ frame: UnsafeBufferPointer<Float>) -> UnsafeBufferPointer<Float> {
+    _ = plan.input(0).update(from: frame)
+    plan.run()
+    return plan.output(0)
+  }
+}

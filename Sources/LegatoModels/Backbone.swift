@@ -1,0 +1,62 @@
+import LegatoNN
+import LegatoTensor
+
+/// Sizes of a ``Backbone``.
+public struct BackboneConfiguration: Codable, Sendable, Hashable {
+  public var width = 256
+  public var layers = 6
+  public var heads = 4
+  public var feedForward = 1024
+  /// Positions that attention sees, the current one included.
+  public var window = 128
+  public var sinks = 4
+
+  public init() {}
+
+  enum CodingKeys: String, CodingKey {
+    case width, layers, heads, window, sinks
+    case feedForward = "feedforward"
+  }
+}
+
+/// The causal transformer: latents `[B, T, D]` in, one conditioning vector a position out, `[B, T, width]`.
+///
+/// `z[i]` depends on the latents up to i and conditions the sampler that draws latent i + 1.
+public struct Backbone: Sendable {
+  public let configuration: BackboneConfiguration
+  private let input: Linear
+  private let blocks: [TransformerBlock]
+  private let norm: RMSNorm
+
+  public init(_ scope: WeightScope, _ configuration: BackboneConfiguration, latentDimension: Int) throws {
+    self.configuration = configuration
+    let c = configuration
+    input = try Linear(scope["in"], latentDimension, c.width)
+    blocks = try (0..<c.layers).map {
+      try TransformerBlock(
+        scope["blocks"][$0], width: c.width, heads: c.heads, feedForward: c.feedForward, window: c.window,
+        sinks: c.sinks, depth: c.layers)
+    }
+    norm = try RMSNorm(scope["norm"], c.width)
+  }
+
+  public struct State {
+    var blocks: [TransformerBlock.State]
+  }
+
+  public func makeState(in stream: StreamState) -> State { State(blocks: blocks.map { $0.makeState(in: stream) }) }
+
+  /// Whole sequences: latents `[B, T, D]`, positions int32 `[T]`.
+  public func callAsFunction(_ latents: Tensor, positions: Tensor) -> Tensor {
+    var x = input(latents)
+    for block in blocks { x = block(x, positions: positions) }
+    return norm(x)
+  }
+
+  /// The next positions of a stream.
+  public func callAsFunction(_ latents: Tensor, positions: Tensor, state: inout State) -> Tensor {
+    var x = input(latents)
+    for index in blocks.indices { x = blocks[index](x, positions: positions, state: &state.blocks[index]) }
+    return norm(x)
+  }
+}

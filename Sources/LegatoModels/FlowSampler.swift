@@ -1,0 +1,46 @@
+import LegatoNN
+import LegatoTensor
+
+/// Sizes of a ``FlowSampler``.
+public struct FlowSamplerConfiguration: Codable, Sendable, Hashable {
+  public var width = 384
+  public var blocks = 3
+
+  public init() {}
+}
+
+/// The rectified-flow sampler: velocity of the next latent given `z` (AdaLN network as in MAR's head, Li et al. 2024;
+/// rectified flow, Liu et al. 2023).
+///
+/// t = 0 is noise and t = 1 data: x_t = (1 − t) ε + t x, v = x − ε; a sample is the integral of v from 0 to 1.
+public struct FlowSampler: Sendable {
+  public let configuration: FlowSamplerConfiguration
+  private let input: Linear
+  private let condition: Linear
+  private let time: TimeEmbedding
+  private let blocks: [AdaptiveBlock]
+  private let norm: LayerNorm
+  private let modulation: Linear
+  private let output: Linear
+
+  public init(_ scope: WeightScope, _ configuration: FlowSamplerConfiguration, conditionWidth: Int, latentDimension: Int) throws {
+    self.configuration = configuration
+    let width = configuration.width
+    input = try Linear(scope["in"], latentDimension, width)
+    condition = try Linear(scope["condition"], conditionWidth, width)
+    time = try TimeEmbedding(scope["time"], width: width)
+    blocks = try (0..<configuration.blocks).map { try AdaptiveBlock(scope["blocks"][$0], width: width) }
+    norm = try LayerNorm(scope["norm"], width, affine: false, epsilon: 1e-6)
+    modulation = try Linear(scope["modulation"], width, 2 * width, initial: .zeros)
+    output = try Linear(scope["out"], width, latentDimension, initial: .zeros)
+  }
+
+  /// Velocity `[R, M, D]` at x `[R, M, D]` and t `[R, M, 1]` given z `[R, 1, H]`: M draws for each of R positions.
+  public func velocity(_ x: Tensor, t: Tensor, z: Tensor) -> Tensor {
+    let c = (time(t) + condition(z)).silu()
+    var h = input(x)
+    for block in blocks { h = block(h, condition: c) }
+    let parts = modulation(c).split(axis: -1, parts: 2)
+    return output(norm(h).modulate(shift: parts[0], scale: parts[1]))
+  }
+}

@@ -1,0 +1,89 @@
+import LegatoCodecs
+
+/// What `config.json` of a codec's folder says.
+public struct CodecConfigurationFile: Codable, Sendable, Hashable {
+  public var formatVersion = ModelPackage.formatVersion
+  public var kind = "codec"
+  public var name: String
+  public var licence: String
+  public var codec: SpectralCodecConfiguration
+  public var training: TrainingRecord?
+  /// Mel distance to its own held-out recordings, to compare other recordings with.
+  public var heldOutMelDistance: Double?
+
+  public init(name: String, licence: String, codec: SpectralCodecConfiguration) {
+    self.name = name
+    self.licence = licence
+    self.codec = codec
+  }
+
+  enum CodingKeys: String, CodingKey {
+    case formatVersion = "format_version"
+    case kind, name, licence, codec, training
+    case heldOutMelDistance = "held_out_mel_distance"
+  }
+}
+
+/// What `config.json` of a model package says.
+public struct ModelConfigurationFile: Codable, Sendable, Hashable {
+  public var formatVersion = ModelPackage.formatVersion
+  public var kind = "model"
+  public var name: String
+  public var licence: String
+  public var model: ContinuousModelConfiguration
+  public var generation = GenerationDefaults()
+  public var training: TrainingRecord?
+
+  public init(name: String, licence: String, model: ContinuousModelConfiguration) {
+    self.name = name
+    self.licence = licence
+    self.model = model
+  }
+
+  enum CodingKeys: String, CodingKey {
+    case formatVersion = "format_version"
+    case kind, name, licence, model, generation, training
+  }
+}
+
+/// The settings at which a model sounds best, used unless the user says otherwise.
+public struct GenerationDefaults: Codable, Sendable, Hashable {
+  /// Standard deviation of the noise that a latent starts from.
+  public var temperature: Float = 1
+  /// Euler steps of the sampler for a latent.
+  public var steps = 8
+  /// Share of noise mixed into a latent before it is fed back.
+  public var contextNoise: Float = 0.02
+
+  public init() {}
+
+  enum CodingKeys: String, CodingKey {
+    case temperature, steps
+    case contextNoise = "context_noise"
+  }
+}
+
+/// How weights came to be: shown by `legato info`.
+public struct TrainingRecord: Codable, Sendable, Hashable {
+  public var data: String
+  public var steps: Int
+  public var seconds: Double
+  public var hardware: String
+  public var losses: [String: Double]
+  /// Content hash of the codec's weights that a model was trained on.
+  public var codecHash: String?
+
+  public init(data: String, steps: Int, seconds: Double, hardware: String, losses: [String: Double], codecHash: String? = nil) {
+    self.data = data
+    self.steps = steps
+    self.seconds = seconds
+    self.hardware = hardware
+    self.losses = losses
+    self.codecHash = codecHash
+  }
+
+  enum CodingKeys: String, CodingKey {
+    case data, steps, seconds, hardware, losses
+    case codecHash = "codec_hash"
+  }
+}

@@ -1,0 +1,94 @@
+import LegatoTensor
+
+#if canImport(FoundationEssentials)
+  import FoundationEssentials
+#else
+  import Foundation
+#endif
+
+/// Reading and writing the small files of a package.
+enum PackageFiles {
+  private struct Header: Decodable {
+    var formatVersion: Int?
+    var kind: String?
+
+    enum CodingKeys: String, CodingKey {
+      case formatVersion = "format_version"
+      case kind
+    }
+  }
+
+  /// Reads `config.json`, checking version and kind before anything else.
+  static func configuration<Configuration: Decodable>(in path: String, kind: String) throws -> Configuration {
+    let file = path + "/config.json"
+    guard FileManager.default.fileExists(atPath: path) else {
+      throw PackageError(path: path, reason: "there is no such folder", remedy: "give the folder of a \(kind) package, the one with config.json in it")
+    }
+    guard let data = FileManager.default.contents(atPath: file) else {
+      throw PackageError(path: file, reason: "the file is missing or cannot be read", remedy: "give the folder of a \(kind) package, the one with config.json in it")
+    }
+    let header: Header
+    do { header = try JSONDecoder().decode(Header.self, from: data) } catch {
+      throw PackageError(path: file, reason: "this is not valid JSON", remedy: "restore the file from where the package came from")
+    }
+    if let version = header.formatVersion, version > ModelPackage.formatVersion {
+      throw PackageError(
+        path: file, reason: "format_version \(version) is newer than this Legato reads (\(ModelPackage.formatVersion))",
+        remedy: "update Legato")
+    }
+    guard header.kind == kind else {
+      throw PackageError(path: file, reason: "this is a '\(header.kind ?? "?")', not a \(kind)", remedy: "give the folder of a \(kind) package")
+    }
+    do { return try JSONDecoder().decode(Configuration.self, from: data) } catch let error as DecodingError {
+      throw PackageError(path: file, reason: reason(error), remedy: "restore the file from where the package came from")
+    }
+  }
+
+  private static func reason(_ error: DecodingError) -> String {
+    func name(_ path: [any CodingKey]) -> String { path.map(\.stringValue).joined(separator: ".") }
+    switch error {
+    case .keyNotFound(let key, let context): return "the key '\(name(context.codingPath + [key]))' is missing"
+    case .typeMismatch(let type, let context), .valueNotFound(let type, let context):
+      return "the value of '\(name(context.codingPath))' is no \(type)"
+    case .dataCorrupted(let context): return "the value of '\(name(context.codingPath))' is damaged"
+    @unknown default: return "the file does not fit"
+    }
+  }
+
+  static func write(_ value: some Encodable, to path: String) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+    try write(data: try encoder.encode(value) + Data([0x0a]), to: path)
+  }
+
+  static func write(text: String, to path: String) throws { try write(data: Data(text.utf8), to: path) }
+
+  private static func write(data: Data, to path: String) throws {
+    let file = try DurableFile(path: path)
+    try data.withUnsafeBytes { try file.write($0, at: 0) }
+    try file.commit()
+  }
+
+  /// Fills a folder aside, then puts it in the place of `path`.
+  static func writeFolder(_ path: String, fill: (String) throws -> Void) throws {
+    let manager = FileManager.default
+    let aside = path + ".partial"
+    do {
+      try? manager.removeItem(atPath: aside)
+      try manager.createDirectory(atPath: aside, withIntermediateDirectories: true)
+    } catch {
+      throw PackageError(path: path, reason: "the folder cannot be created", remedy: "choose a place that you may write to")
+    }
+    do {
+      try fill(aside)
+      let old = path + ".old"
+      try? manager.removeItem(atPath: old)
+      if manager.fileExists(atPath: path) { try manager.moveItem(atPath: path, toPath: old) }
+      try manager.moveItem(atPath: aside, toPath: path)
+      try? manager.removeItem(atPath: old)
+    } catch {
+      try? manager.removeItem(atPath: aside)
+      throw error
+    }
+  }
+}

@@ -1,0 +1,68 @@
+import LegatoTensor
+
+/// Causal self-attention within a sliding window, with learned sinks that are never evicted.
+///
+/// A sink is a learned key and value per head that every position sees, whatever has left the window
+/// (after Xiao et al., "Efficient streaming language models with attention sinks", 2023). Positions are rotary
+/// (Su et al. 2021), so only distances inside the window count and a stream may be endless.
+public struct CausalSelfAttention: Sendable {
+  public let heads: Int
+  public let headDimension: Int
+  public let window: Int
+  public let rotaryBase: Float
+  private let input: Linear
+  private let output: Linear
+  private let sinkKeys: Weight
+  private let sinkValues: Weight
+
+  public init(
+    _ scope: WeightScope, width: Int, heads: Int, window: Int, sinks: Int, rotaryBase: Float = 10_000,
+    outputDeviation: Float
+  ) throws {
+    precondition(width % heads == 0 && (width / heads) % 2 == 0, "width \(width) does not divide into \(heads) even heads")
+    precondition(sinks >= 1, "at least one sink keeps a long stream from collapsing")
+    self.heads = heads
+    headDimension = width / heads
+    self.window = window
+    self.rotaryBase = rotaryBase
+    input = try Linear(scope["in"], width, 3 * width, bias: false, initial: .normal(0.02))
+    output = try Linear(scope["out"], width, width, bias: false, initial: .normal(outputDeviation))
+    sinkKeys = try scope.weight("sink_keys", [sinks, heads, headDimension], .normal(0.02))
+    sinkValues = try scope.weight("sink_values", [sinks, heads, headDimension], .zeros)
+  }
+
+  /// Keys and values of the last `window` positions: each `[batch, window, heads, headDimension]`.
+  public struct State {
+    var cache: (keys: StateTensor, values: StateTensor)
+  }
+
+  public func makeState(in stream: StreamState, batch: Int = 1) -> State {
+    let shape = [batch, window, heads, headDimension]
+    return State(cache: (stream.make(shape), stream.make(shape)))
+  }
+
+  /// Whole sequences: x `[B, T, width]`, positions int32 `[T]`.
+  public func callAsFunction(_ x: Tensor, positions: Tensor) -> Tensor {
+    let (q, k, v) = project(x, positions: positions)
+    let backend = x.backend
+    let mixed = Tensor.apply(
+      .attention(window: window), [q, k, v, backend.tensor(of: sinkKeys), backend.tensor(of: sinkValues)])
+    return output(mixed.reshape(x.shape))
+  }
+
+  /// The next positions of a stream: x `[B, T, width]`, positions int32 `[T]`, consecutive.
+  public func callAsFunction(_ x: Tensor, positions: Tensor, state: inout State) -> Tensor {
+    let (q, k, v) = project(x, positions: positions)
+    let backend = x.backend
+    let mixed = q.attentionStream(
+      keys: k, values: v, sinks: (backend.tensor(of: sinkKeys), backend.tensor(of: sinkValues)),
+      cache: &state.cache, position: positions, window: window)
+    return output(mixed.reshape(x.shape))
+  }
+
+  private func project(_ x: Tensor, positions: Tensor) -> (Tensor, Tensor, Tensor) {
+    let parts = input(x).split(axis: -1, parts: 3).map { $0.reshape([x.dim(0), x.dim(1), heads, headDimension]) }
+    func rotated(_ tensor: Tensor) -> Tensor { .apply(.rotary(base: rotaryBase), [tensor, positions]) }
+    return (rotated(parts[0]), rotated(parts[1]), parts[2])
+  }
+}

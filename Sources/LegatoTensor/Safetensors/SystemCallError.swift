@@ -1,0 +1,39 @@
+#if canImport(Darwin)
+  import Darwin
+#elseif canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
+/// A file operation that the operating system refused.
+package struct SystemCallError: Error, Equatable, Sendable, CustomStringConvertible {
+  package var operation: String
+  package var path: String
+  package var code: Int32
+
+  package init(_ operation: String, path: String, code: Int32) {
+    self.operation = operation
+    self.path = path
+    self.code = code
+  }
+
+  package var reason: String { String(cString: strerror(code)) }
+
+  package var remedy: String {
+    switch code {
+    case ENOSPC, EDQUOT: "Free some disk space or choose another disk, then run the same command again."
+    case EACCES, EPERM: "Check the permissions of the file and its folder, or choose another place."
+    case EROFS: "The disk is mounted read-only: choose another place."
+    case ENOENT: "Check the path; its folder must exist."
+    case EISDIR: "That is a folder; name a file."
+    case ENOTDIR: "A part of the path is a file, not a folder."
+    case EFBIG: "The file would pass the size limit of the disk or of this shell (ulimit -f)."
+    case EMFILE, ENFILE: "Too many files are open; raise the limit (ulimit -n)."
+    case ENAMETOOLONG: "Choose a shorter path."
+    default: "Check the disk and the path, then run the same command again."
+    }
+  }
+
+  package var description: String { "\(path): cannot \(operation): \(reason). \(remedy)" }
+}

@@ -1,0 +1,43 @@
+/// A parameter of a model: a name, a shape, and immutable values in one of the stored formats.
+///
+/// A `Linear`'s weight is a matrix `[outputs, inputs]`, row-major along the inputs, dense in f32 or bf16, or int8
+/// with one scale a group of inputs. Every kernel reads this one layout, so that a file is used where it is mapped.
+/// A backend makes its own tensor for a weight at first use (``Backend/tensor(of:)``); training changes that
+/// tensor, never the weight.
+public final class Weight: Sendable {
+  /// Dotted path of the parameter in its model, the name in the safetensors file.
+  public let name: String
+  public let shape: [Int]
+  public let format: WeightFormat
+  public let storage: WeightStorage
+  /// int8: `[outputs, inputs / group]` scales.
+  public let scales: WeightStorage?
+
+  public init(
+    name: String, shape: [Int], format: WeightFormat, storage: WeightStorage, scales: WeightStorage? = nil
+  ) {
+    self.name = name
+    self.shape = shape
+    self.format = format
+    self.storage = storage
+    self.scales = scales
+  }
+
+  /// A weight with these values, held in f32.
+  public convenience init(name: String, shape: [Int], values: [Float]) {
+    precondition(values.count == shape.reduce(1, *), "\(name): \(values.count) values for shape \(shape)")
+    self.init(name: name, shape: shape, format: .float32, storage: WeightStorage(copying: values))
+  }
+
+  public var count: Int { shape.reduce(1, *) }
+  /// Bytes that the values take where they are stored.
+  public var byteCount: Int { storage.byteCount + (scales?.byteCount ?? 0) }
+}
+
+/// How a weight's values are stored.
+public enum WeightFormat: Sendable, Hashable {
+  case float32
+  case bfloat16
+  /// Symmetric, one f32 scale for each `group` values of a row.
+  case int8(group: Int)
+}

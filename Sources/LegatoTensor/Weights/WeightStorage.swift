@@ -1,0 +1,33 @@
+/// Immutable bytes that weights point into: memory of our own, or a mapped file.
+///
+/// Safety of `@unchecked Sendable`: `bytes` is written only inside `init(byteCount:fill:)`, before the object is
+/// visible to anyone; afterwards no method gives a mutable pointer, so any number of threads may read. The memory
+/// lives as long as the object: it is freed in `deinit` (our own) or kept by `owner` (a read-only mapped file).
+public final class WeightStorage: @unchecked Sendable {
+  public let bytes: UnsafeRawBufferPointer
+  private let owner: (any AnyObject & Sendable)?
+
+  /// Memory of our own, filled once.
+  public init(byteCount: Int, fill: (UnsafeMutableRawBufferPointer) -> Void) {
+    let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: byteCount, alignment: 64)
+    fill(memory)
+    bytes = UnsafeRawBufferPointer(memory)
+    owner = nil
+  }
+
+  public convenience init(copying values: [Float]) {
+    self.init(byteCount: values.count * 4) { memory in values.withUnsafeBytes { memory.copyMemory(from: $0) } }
+  }
+
+  /// Bytes inside memory that `owner` keeps alive and never changes.
+  public init(mapped bytes: UnsafeRawBufferPointer, owner: any AnyObject & Sendable) {
+    self.bytes = bytes
+    self.owner = owner
+  }
+
+  public var byteCount: Int { bytes.count }
+
+  deinit {
+    if owner == nil { UnsafeMutableRawBufferPointer(mutating: bytes).deallocate() }
+  }
+}

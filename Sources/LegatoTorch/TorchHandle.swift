@@ -1,0 +1,14 @@
+import CTorchAPI
+
+/// One tensor of libtorch, given back when the last reference goes. Not `Sendable`: it belongs to one thread.
+final class TorchHandle {
+  let raw: lgt_tensor
+  private let api: lgt_api_pointer
+
+  init(_ raw: lgt_tensor, _ api: lgt_api_pointer) {
+    self.raw = raw
+    self.api = api
+  }
+
+  deinit { _ = api.pointee.release(raw) }
+}

@@ -1,0 +1,45 @@
+/// The codec to train: a preset, overrides of its sizes, its bottleneck and losses.
+public struct CodecRecipe: Sendable, Equatable {
+  public enum Preset: String, Sendable, CaseIterable { case tiny, small, base }
+
+  public enum Bottleneck: String, Sendable, CaseIterable {
+    /// Mean and variance are learned, pulled towards a normal distribution.
+    case kl
+    /// Latents get noise of one fixed standard deviation.
+    case fixed
+  }
+
+  public var preset = Preset.base
+  /// Hz.
+  public var sampleRate: Int?
+  public var channels: Int?
+  public var fftSize: Int?
+  /// Samples between analysis frames.
+  public var hop: Int?
+  /// Analysis frames that make one latent.
+  public var fold: Int?
+  public var latentDimension: Int?
+  public var encoderWidth: Int?
+  public var encoderBlocks: Int?
+  public var bottleneckWidth: Int?
+  public var bottleneckBlocks: Int?
+  public var decoderWidth: Int?
+  public var decoderBlocks: Int?
+  public var bottleneck = Bottleneck.kl
+  public var klWeight = 1e-3
+  public var fixedStd = 0.4
+  public var loss = CodecLossRecipe()
+
+  public init() {}
+}
+
+/// Weights of the reconstruction losses; 0 turns one off.
+public struct CodecLossRecipe: Sendable, Equatable {
+  public var stftWeight = 1.0
+  public var melWeight = 1.0
+  public var waveformWeight = 0.1
+  /// FFT sizes of the multi-resolution losses.
+  public var stftSizes = [2048, 1024, 512, 256, 128]
+
+  public init() {}
+}

@@ -1,0 +1,67 @@
+/// The model to train: a preset, overrides of its sizes, its sampler and sequence transform.
+public struct ModelRecipe: Sendable, Equatable {
+  public enum Preset: String, Sendable, CaseIterable {
+    case tiny, small, base
+    case cam150M = "cam-150m"
+  }
+
+  public var preset = Preset.small
+  public var width: Int?
+  public var layers: Int?
+  public var heads: Int?
+  public var feedforward: Int?
+  /// Positions that attention reaches back.
+  public var window: Int?
+  /// Learned positions per layer that are never evicted.
+  public var sinks: Int?
+  /// The share of crops that begin where their piece does, and so carry the start frame.
+  public var startFraction = 0.2
+  public var sampler = SamplerRecipe()
+  public var transform = TransformRecipe()
+
+  public init() {}
+}
+
+/// The network that draws the next latent, and how it is trained.
+public struct SamplerRecipe: Sendable, Equatable {
+  public enum Kind: String, Sendable, CaseIterable { case flow }
+
+  /// The law of the flow time t (0 is noise, 1 is data).
+  public enum Time: String, Sendable, CaseIterable {
+    case logitNormal = "logit-normal"
+    case uniform
+  }
+
+  public var kind = Kind.flow
+  public var width: Int?
+  public var blocks: Int?
+  /// Draws of (t, noise) per position.
+  public var draws = 4
+  public var time = Time.logitNormal
+  /// Mean and standard deviation of logit(t); for logit-normal only.
+  public var timeMean = 0.0
+  public var timeStd = 1.0
+
+  public init() {}
+}
+
+/// What training does to a clip before the backbone sees it.
+public struct TransformRecipe: Sendable, Equatable {
+  public enum Kind: String, Sendable, CaseIterable {
+    case nextToken = "next-token"
+    case linearNoise = "linear-noise"
+    case vpNoise = "vp-noise"
+    case gaussianReplacement = "gaussian-replacement"
+    case maskedDropping = "masked-dropping"
+  }
+
+  /// Whether every position draws its own noise level, or the whole sequence one.
+  public enum Per: String, Sendable, CaseIterable { case token, sequence }
+
+  public var kind = Kind.linearNoise
+  /// The largest noise level: k is uniform from 0 to this.
+  public var kMax = 1.0
+  public var per = Per.token
+
+  public init() {}
+}

@@ -1,0 +1,112 @@
+import LegatoTensor
+
+/// Clips of latents as they come from the data: `[items][length · dimension]`, normalised.
+public struct LatentClips: Sendable {
+  /// One more than the positions that are trained, unless the clip begins its piece.
+  public var latents: [[Float]]
+  /// Whether the clip begins where its piece does: the start frame then stands before it.
+  public var begins: [Bool]
+  /// Positions of the sequence that is trained on.
+  public var positions: Int
+  public var dimension: Int
+
+  public init(latents: [[Float]], begins: [Bool], positions: Int, dimension: Int) {
+    self.latents = latents
+    self.begins = begins
+    self.positions = positions
+    self.dimension = dimension
+  }
+}
+
+/// What the backbone reads and the sampler learns: all row-major over `[items, positions]`.
+public struct TransformedBatch: Sendable {
+  public var items: Int
+  public var positions: Int
+  public var dimension: Int
+  /// `[items, positions, dimension]`.
+  public var inputs: [Float]
+  /// 1 where the input is the learned start frame, `[items, positions, 1]`.
+  public var isStart: [Float]
+  /// Index in the stream of every input, shared by all items: `[positions]`.
+  public var inputPositions: [Int32]
+  /// `[items, positions, dimension]`, always clean.
+  public var targets: [Float]
+  /// 1 where the loss counts, `[items, positions, 1]`.
+  public var mask: [Float]
+}
+
+/// What training does to a clip before the backbone sees it.
+///
+/// A new one is a case here, a line in ``Kind`` and its formula in `corrupt`.
+public struct SequenceTransform: Sendable, Hashable {
+  public enum Kind: String, Sendable, CaseIterable {
+    /// The clean context: plain next-token prediction.
+    case nextToken = "next-token"
+    /// x̃ = k ε + (1 − k) x, k ~ U(0, kMax): CAM (Pasini et al. 2024); k is not told to the backbone.
+    case linearNoise = "linear-noise"
+    /// x̃ = √k ε + √(1 − k) x: variance preserving, as CALM does it (Rouard et al. 2025).
+    case vpNoise = "vp-noise"
+    /// A random share r ~ U(0, kMax) of the inputs becomes pure noise (AudioMNTP, Yang et al. 2025, ablation D).
+    case gaussianReplacement = "gaussian-replacement"
+  }
+
+  public var kind: Kind
+  public var kMax: Float
+  /// One noise level for a whole sequence instead of one a position.
+  public var perSequence: Bool
+
+  public init(_ kind: Kind, kMax: Float = 1, perSequence: Bool = false) {
+    self.kind = kind
+    self.kMax = kMax
+    self.perSequence = perSequence
+  }
+
+  /// Shifts clips to inputs and targets and corrupts the inputs with noise from `random`.
+  public func apply(_ clips: LatentClips, random: RandomStream) -> TransformedBatch {
+    let (items, length, dimension) = (clips.latents.count, clips.positions, clips.dimension)
+    var inputs = [Float](repeating: 0, count: items * length * dimension)
+    var targets = inputs
+    var isStart = [Float](repeating: 0, count: items * length)
+    for item in 0..<items {
+      let clip = clips.latents[item]
+      let base = item * length * dimension
+      let begins = clips.begins[item]
+      // At a piece's beginning the start frame is the first input, and every latent is a target.
+      let inputOffset = begins ? dimension : 0
+      let targetOffset = begins ? 0 : dimension
+      precondition(clip.count >= (length - (begins ? 1 : 0)) * dimension && clip.count >= length * dimension + targetOffset, "clip is too short")
+      for index in 0..<length * dimension - inputOffset { inputs[base + inputOffset + index] = clip[index] }
+      for index in 0..<length * dimension { targets[base + index] = clip[targetOffset + index] }
+      if begins { isStart[item * length] = 1 }
+    }
+    corrupt(&inputs, isStart: isStart, items: items, length: length, dimension: dimension, random: random)
+    return TransformedBatch(
+      items: items, positions: length, dimension: dimension, inputs: inputs, isStart: isStart,
+      inputPositions: (0..<Int32(length)).map { $0 }, targets: targets, mask: [Float](repeating: 1, count: items * length))
+  }
+
+  private func corrupt(
+    _ inputs: inout [Float], isStart: [Float], items: Int, length: Int, dimension: Int, random: RandomStream
+  ) {
+    guard kind != .nextToken, kMax > 0 else { return }
+    let noise = random.normal(inputs.count)
+    // Levels have their own stream, so that noise does not depend on how they are drawn.
+    let levels = RandomStream(seed: random.seed, stream: random.stream ^ 0x6c65_7665_6c73).uniform(items * length + items)
+    for row in 0..<items * length where isStart[row] == 0 {
+      let item = row / length
+      let draw = perSequence ? levels[items * length + item] : levels[row]
+      let (signal, noiseGain): (Float, Float)
+      switch kind {
+      case .nextToken: (signal, noiseGain) = (1, 0)
+      case .linearNoise: (signal, noiseGain) = (1 - draw * kMax, draw * kMax)
+      case .vpNoise: (signal, noiseGain) = ((1 - draw * kMax).squareRoot(), (draw * kMax).squareRoot())
+      case .gaussianReplacement:
+        let replaced = levels[row] < levels[items * length + item] * kMax
+        (signal, noiseGain) = replaced ? (0, 1) : (1, 0)
+      }
+      for index in row * dimension..<(row + 1) * dimension {
+        inputs[index] = signal * inputs[index] + noiseGain * noise[index]
+      }
+    }
+  }
+}

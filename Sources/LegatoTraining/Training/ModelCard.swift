@@ -1,0 +1,55 @@
+import LegatoCodecs
+import LegatoModels
+
+/// The README.md of a package: what it is, how it came to be, what it is worth.
+enum ModelCard {
+  static func text(_ file: CodecConfigurationFile, recipe: Recipe, hours: Double) -> String {
+    let c = file.codec
+    return """
+      # \(file.name)
+
+      A codec of Legato: causal spectral autoencoder, \(c.sampleRate) Hz, \(c.channels) channels, \(c.latentDimension) dimensions,
+      \(number(Double(c.sampleRate) / Double(c.samplesPerFrame))) latents a second. Licence: \(file.licence).
+
+      \(training(file.training, recipe: recipe, data: "\(number(hours)) hours of training audio"))
+      Held-out mel distance (log-mel L1, 80 bands): \(file.heldOutMelDistance.map(number) ?? "not measured").
+
+      """
+  }
+
+  static func text(_ file: ModelConfigurationFile, recipe: Recipe, data: String) -> String {
+    let (b, s) = (file.model.backbone, file.model.sampler)
+    return """
+      # \(file.name)
+
+      A continuous autoregressive model of Legato. Backbone: \(b.layers) layers of \(b.width), window \(b.window), \(b.sinks) sinks; sampler: rectified
+      flow, \(s.blocks) blocks of \(s.width). Licence: \(file.licence).
+
+      \(training(file.training, recipe: recipe, data: data))
+
+      """
+  }
+
+  private static func training(_ record: TrainingRecord?, recipe: Recipe, data: String) -> String {
+    guard let record else { return "" }
+    let losses = record.losses.sorted { $0.key < $1.key }.map { "- \($0.key): \(number($0.value))" }.joined(separator: "\n")
+    return """
+      ## Training
+
+      - data: \(record.data) (\(data))
+      - steps: \(record.steps), in \(number(record.seconds / 60)) minutes
+      - hardware: \(record.hardware)
+      \(losses)
+
+      <details><summary>Recipe</summary>
+
+      ```yaml
+      \(recipe.yaml.split(separator: "\n", omittingEmptySubsequences: false).joined(separator: "\n"))
+      ```
+
+      </details>
+      """
+  }
+
+  private static func number(_ value: Double) -> String { "\((value * 1000).rounded() / 1000)" }
+}

@@ -1,0 +1,120 @@
+import Foundation
+import Legato
+import LegatoAudio
+import LegatoCodecs
+import LegatoModels
+import LegatoTensor
+import LegatoTorch
+
+/// Training of a continuous model on prepared latents.
+public final class ModelTask: TrainingTask {
+  public let model: ContinuousModel
+  private let recipe: Recipe
+  private let settings: ModelRecipe
+  private let data: LatentDataset
+  private let codec: CodecPackage
+  private let transform: SequenceTransform
+  private let objective: FlowObjective
+  private let frames: Int
+
+  public var weights: [Weight] { model.weights }
+  public var trainable: [Weight] { model.weights }
+  public var audioSecondsPerStep: Double { Double(recipe.batchSize * frames) / codec.codec.frameRate }
+
+  public init(recipe: Recipe, settings: ModelRecipe, data: LatentDataset, codec: CodecPackage, from package: ModelPackage?) throws {
+    self.recipe = recipe
+    self.settings = settings
+    self.data = data
+    self.codec = codec
+    frames = recipe.data.cropFrames
+    var configuration = try settings.configuration(latentDimension: codec.codec.latentDimension)
+    if let package { configuration = package.configuration.model }
+    let source: any WeightSource =
+      package.map { NamedWeights($0.model.weights, origin: $0.path) } ?? RandomWeights(seed: recipe.seed)
+    model = try ContinuousModel(configuration, weights: source)
+    guard frames >= 3 * configuration.backbone.window else {
+      throw TrainingError(
+        "crop_frames is \(frames), less than three windows of \(configuration.backbone.window)",
+        "Set data.crop_frames to at least \(3 * configuration.backbone.window), or a smaller model.window: training must see what leaves the window.")
+    }
+    transform = settings.transform.sequenceTransform
+    objective = FlowObjective(
+      draws: settings.sampler.draws,
+      logitNormal: settings.sampler.time == .logitNormal
+        ? (Float(settings.sampler.timeMean), Float(settings.sampler.timeStd)) : nil)
+  }
+
+  public func loss(step: Int, on backend: any Backend) throws -> (loss: Tensor, parts: [(String, Tensor)]) {
+    let clips = try clips(split: .train, count: recipe.batchSize, random: stream("data", step), startFraction: settings.startFraction)
+    let batch = transform.apply(clips, random: stream("transform", step))
+    return (objective.loss(model, batch, on: backend, random: stream("flow", step)), [])
+  }
+
+  /// Held-out loss with a clean context, and with the context that training sees.
+  public func evaluate(on backend: TorchBackend) throws -> [(String, Double)] {
+    var sums: [(String, Double)] = [("validation_loss", 0), ("validation_noised", 0)]
+    let batches = max(1, recipe.evaluate.batches)
+    for index in 0..<batches {
+      let random = RandomStream(seed: 0x7661_6c69, stream: UInt64(index))
+      let clips = try clips(split: .validation, count: min(recipe.batchSize, 8), random: random, startFraction: settings.startFraction)
+      for (slot, transform) in [SequenceTransform(.nextToken), transform].enumerated() {
+        let batch = transform.apply(clips, random: RandomStream(seed: random.seed &+ 1, stream: random.stream))
+        let loss = objective.loss(model, batch, on: backend, random: RandomStream(seed: random.seed &+ 2, stream: random.stream))
+        sums[slot].1 += Double(loss.floats()[0]) / Double(batches)
+      }
+    }
+    return sums
+  }
+
+  private func stream(_ name: String, _ step: Int) -> RandomStream {
+    let base = RandomStream(seed: recipe.seed, name: name)
+    return RandomStream(seed: base.seed ^ base.stream, stream: UInt64(step))
+  }
+
+  private func clips(split: LatentFolder.Split, count: Int, random: RandomStream, startFraction: Double) throws -> LatentClips {
+    var clips = LatentClips(latents: [], begins: [], positions: frames, dimension: model.configuration.latentDimension)
+    let coins = RandomStream(seed: random.seed ^ 0x636f_696e, stream: random.stream).uniform(count)
+    for item in 0..<count {
+      let begins = Double(coins[item]) < startFraction
+      clips.latents.append(try data.sample(split: split, frames: frames + 1, random: random, index: item, fromStart: begins))
+      clips.begins.append(begins)
+    }
+    return clips
+  }
+
+  public func writeSamples(weights: [Weight], step: Int, to folder: String) throws -> [SampleFile] {
+    let trained = try ContinuousModel(model.configuration, weights: NamedWeights(weights, origin: "the run"))
+    let package = ModelPackage(model: trained, codec: codec, configuration: configurationFile(record: nil))
+    var files: [SampleFile] = []
+    for index in 0..<recipe.samples.count {
+      let session = Session(package, options: GenerationOptions(seed: UInt64(index + 1), defaults: package.configuration.generation), threads: recipe.threads > 0 ? recipe.threads : nil)
+      let source = ChunkSource(session, seconds: recipe.samples.seconds)
+      var audio = AudioBuffer(sampleRate: session.sampleRate, channels: Array(repeating: [], count: session.channels))
+      while let chunk = source.next() {
+        for channel in chunk.channels.indices { audio.channels[channel] += chunk.channels[channel] }
+      }
+      let name = "step-\(step)-seed-\(index + 1)"
+      files.append(try SampleFile.write(audio, tag: "generated/\(index + 1)", name: name, folder: folder))
+    }
+    return files
+  }
+
+  private func configurationFile(record: ExportRecord?) -> ModelConfigurationFile {
+    var file = ModelConfigurationFile(
+      name: record?.name ?? recipe.name, licence: codec.configuration.licence, model: model.configuration)
+    if let record {
+      file.training = TrainingRecord(
+        data: recipe.data.source, steps: record.steps, seconds: record.seconds, hardware: record.hardware,
+        losses: record.losses, codecHash: codec.hash)
+    }
+    if transform.kind == .nextToken { file.generation.contextNoise = 0 }
+    return file
+  }
+
+  public func export(weights: [Weight], record: ExportRecord, to path: String) throws {
+    let file = configurationFile(record: record)
+    try ModelPackage.write(
+      to: path, configuration: file, weights: weights, format: .bfloat16, codec: codec,
+      card: ModelCard.text(file, recipe: recipe, data: data.summary))
+  }
+}

@@ -1,0 +1,51 @@
+import LegatoCodecs
+import LegatoModels
+
+extension CodecRecipe {
+  /// The preset with its overrides.
+  public func configuration() throws -> SpectralCodecConfiguration {
+    guard var c = SpectralCodecConfiguration.preset(preset.rawValue) else {
+      throw TrainingError("there is no codec preset '\(preset.rawValue)'", "Use one of \(SpectralCodecConfiguration.presetNames.joined(separator: ", ")).")
+    }
+    c.sampleRate = sampleRate ?? c.sampleRate
+    c.channels = channels ?? c.channels
+    c.fftSize = fftSize ?? c.fftSize
+    c.hop = hop ?? c.hop
+    c.fold = fold ?? c.fold
+    c.latentDimension = latentDimension ?? c.latentDimension
+    c.encoderWidth = encoderWidth ?? c.encoderWidth
+    c.encoderBlocks = encoderBlocks ?? c.encoderBlocks
+    c.bottleneckWidth = bottleneckWidth ?? c.bottleneckWidth
+    c.bottleneckBlocks = bottleneckBlocks ?? c.bottleneckBlocks
+    c.decoderWidth = decoderWidth ?? c.decoderWidth
+    c.decoderBlocks = decoderBlocks ?? c.decoderBlocks
+    if let problem = c.problem { throw TrainingError("codec: \(problem)", "Change the recipe.") }
+    return c
+  }
+}
+
+extension ModelRecipe {
+  /// The preset with its overrides, for latents of this dimension.
+  public func configuration(latentDimension: Int) throws -> ContinuousModelConfiguration {
+    guard var c = ContinuousModelConfiguration.preset(preset.rawValue) else {
+      throw TrainingError("there is no model preset '\(preset.rawValue)'", "Use one of \(ContinuousModelConfiguration.presetNames.joined(separator: ", ")).")
+    }
+    c.latentDimension = latentDimension
+    c.backbone.width = width ?? c.backbone.width
+    c.backbone.layers = layers ?? c.backbone.layers
+    c.backbone.heads = heads ?? c.backbone.heads
+    c.backbone.feedForward = feedforward ?? (width.map { 4 * $0 } ?? c.backbone.feedForward)
+    c.backbone.window = window ?? c.backbone.window
+    c.backbone.sinks = sinks ?? c.backbone.sinks
+    c.sampler.width = sampler.width ?? c.sampler.width
+    c.sampler.blocks = sampler.blocks ?? c.sampler.blocks
+    if let problem = c.problem { throw TrainingError("model: \(problem)", "Change the recipe.") }
+    return c
+  }
+}
+
+extension TransformRecipe {
+  public var sequenceTransform: SequenceTransform {
+    SequenceTransform(SequenceTransform.Kind(rawValue: kind.rawValue) ?? .nextToken, kMax: Float(kMax), perSequence: per == .sequence)
+  }
+}

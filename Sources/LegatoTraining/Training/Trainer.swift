@@ -1,0 +1,262 @@
+import Foundation
+import LegatoTensor
+import LegatoTorch
+
+/// How a run is shown and how long it may take.
+public struct TrainerOptions: Sendable {
+  public var style = ProgressStyle.automatic
+  /// Overfits one batch instead of training, and says what is wrong where that fails.
+  public var checkOnly = false
+
+  public init() {}
+}
+
+/// How a run ended.
+public struct TrainingOutcome: Sendable {
+  public enum End: String, Sendable { case finished, timeLimit = "time-limit", interrupted }
+  public var end: End
+  public var step: Int
+  /// The package that was written, where the run came to its end or its time limit.
+  public var package: String?
+  public var losses: [String: Double]
+}
+
+/// Runs a recipe: steps, evaluation, samples, checkpoints, resuming.
+///
+/// All of it is one synchronous call on the caller's thread, since gradient mode and autocast belong to a thread.
+/// Data and noise of a step are functions of (seed, step), so a run that was stopped by any means goes on from its
+/// last checkpoint as if it never had been.
+public final class Trainer {
+  private let recipe: Recipe
+  private let task: any TrainingTask
+  private let folder: RunFolder
+  private let backend: TorchBackend
+  private let optimizer: AdamW
+  private let average: ExponentialMovingAverage
+  private let schedule: Schedule
+  private let progress: ProgressLine
+  private let log: ProgressLog
+  private let board: TensorBoardWriter
+  private let machine: MachineRecord
+  private var step: Int
+  private var earlierSeconds: Double
+  private let began = monotonicSeconds()
+  private var lastCheckpoint: Double
+  private var lastEvaluation: [(String, Double)] = []
+
+  /// Trains by a recipe into a run's folder; resumes what is there.
+  public static func run(recipe: Recipe, folder path: String, options: TrainerOptions = TrainerOptions()) throws -> TrainingOutcome {
+    try TorchRuntime.check()
+    if recipe.threads > 0 { try TorchRuntime.setThreads(recipe.threads) }
+    let device = try recipe.device.resolved()
+    let backend = try TorchBackend(device: device)
+    if options.checkOnly {
+      let task = try makeTask(recipe, cache: path + "/audio")
+      return try TrainingCheck(recipe: recipe, task: task, backend: backend, style: options.style).run()
+    }
+    StopSignal.install()
+    let folder = try RunFolder(path: path, recipe: recipe)
+    let task = try makeTask(recipe, cache: path + "/audio")
+    let trainer = try Trainer(recipe: recipe, task: task, folder: folder, backend: backend, options: options)
+    return try trainer.train()
+  }
+
+  private static func makeTask(_ recipe: Recipe, cache: String) throws -> any TrainingTask {
+    switch recipe.subject {
+    case .codec(let settings):
+      return try CodecTask(recipe: recipe, settings: settings, cache: cache, from: recipe.from.map { try TrainingStart.codec(at: $0) })
+    case .model(let settings):
+      let data = try LatentDataset(path: recipe.data.source)
+      let codec = try TrainingStart.codec(of: data, recipe: recipe)
+      let package = try recipe.from.map { try TrainingStart.model(at: $0, codec: codec) }
+      return try ModelTask(recipe: recipe, settings: settings, data: data, codec: codec, from: package)
+    }
+  }
+
+  private init(recipe: Recipe, task: any TrainingTask, folder: RunFolder, backend: TorchBackend, options: TrainerOptions) throws {
+    self.recipe = recipe
+    self.task = task
+    self.folder = folder
+    self.backend = backend
+    schedule = Schedule(recipe)
+    let state = folder.latest?.state
+    step = state?.step ?? 0
+    earlierSeconds = state?.seconds ?? 0
+    lastCheckpoint = monotonicSeconds()
+    machine = MachineRecord.current(
+      torch: try TorchRuntime.versions().loaded, threads: try TorchRuntime.threads(), device: "\(backend.device)")
+    progress = ProgressLine(recipe.name, total: recipe.steps, unit: "step", style: options.style)
+    log = try ProgressLog(path: folder.progressPath, resumingAfter: step)
+    board = try TensorBoardWriter(folder: folder.path, resumingAfter: step)
+
+    let o = recipe.optimizer
+    // Gains, biases and learned vectors are not decayed: only matrices are.
+    let matrices = task.trainable.filter { $0.shape.count >= 2 }
+    let others = task.trainable.filter { $0.shape.count < 2 }
+    optimizer = try AdamW(
+      backend, groups: [.init(matrices, weightDecay: Float(o.weightDecay)), .init(others)], beta1: Float(o.betas[0]),
+      beta2: Float(o.betas[1]), epsilon: Float(o.eps))
+    if let checkpoint = folder.latest {
+      try CheckpointFiles.restore(weights: task.trainable, from: checkpoint.file("model.safetensors"), to: backend)
+      average = try ExponentialMovingAverage(backend, task.trainable, decay: Float(recipe.ema.decay))
+      try average.restore(CheckpointFiles.read(checkpoint.file("average.safetensors")))
+      try optimizer.restore(CheckpointFiles.read(checkpoint.file("optimizer.safetensors")))
+      for difference in machine.differences(from: checkpoint.state.machine) {
+        progress.message("note: \(difference); the run goes on, but not bit for bit as it would have")
+      }
+      progress.message("resuming at step \(step)")
+    } else {
+      average = try ExponentialMovingAverage(backend, task.trainable, decay: Float(recipe.ema.decay))
+    }
+    for warning in folder.warnings { progress.message("note: \(warning)") }
+    if let codec = task as? CodecTask {
+      for skipped in codec.skipped.prefix(20) { progress.message("skipped \(skipped.path): \(skipped.reason)") }
+    }
+  }
+
+  // MARK: The loop
+
+  private func train() throws -> TrainingOutcome {
+    if step == 0 {
+      progress.message(try TrainingEstimate(task: task, recipe: recipe, backend: backend).text)
+    }
+    let limit = TimeLimit(seconds: recipe.timeLimit)
+    var slowestStep = 0.0
+    while step < recipe.steps {
+      if StopSignal.isRequested {
+        try saveCheckpoint()
+        progress.finish()
+        return TrainingOutcome(end: .interrupted, step: step, package: nil, losses: losses)
+      }
+      if limit.isOver(before: slowestStep) { return try finish(.timeLimit) }
+      let before = monotonicSeconds()
+      try advance()
+      slowestStep = max(slowestStep, monotonicSeconds() - before)
+      if recipe.evaluate.everySteps > 0, step % recipe.evaluate.everySteps == 0 { try evaluate() }
+      if recipe.samples.everySteps > 0, step % recipe.samples.everySteps == 0, step < recipe.steps { try sample() }
+      if checkpointIsDue { try saveCheckpoint() }
+    }
+    return try finish(.finished)
+  }
+
+  private var losses: [String: Double] { Dictionary(lastEvaluation, uniquingKeysWith: { $1 }) }
+  private var seconds: Double { earlierSeconds + monotonicSeconds() - began }
+
+  private var checkpointIsDue: Bool {
+    (recipe.checkpoint.everySteps > 0 && step % recipe.checkpoint.everySteps == 0)
+      || (recipe.checkpoint.everyMinutes > 0 && monotonicSeconds() - lastCheckpoint >= recipe.checkpoint.everyMinutes * 60)
+  }
+
+  /// One update.
+  private func advance() throws {
+    let next = step + 1
+    try optimizer.clearGradients()
+    let (loss, parts) = try inPrecision { try task.loss(step: next, on: backend) }
+    try backend.backward(loss)
+    let norm = try backend.clipGradients(of: task.trainable, maxNorm: recipe.optimizer.clip > 0 ? Float(recipe.optimizer.clip) : .infinity)
+    let value = try backend.item(loss)
+    guard value.isFinite, norm.isFinite else {
+      let last = folder.latestStep
+      throw TrainingError(
+        "the \(value.isFinite ? "gradient" : "loss") became \(value.isFinite ? norm : value) at step \(next)",
+        "The weights before it were left as they are; the last good checkpoint is \(last.map { "step \($0)" } ?? "none yet"). Lower optimizer.learning_rate or use precision: f32, then run the same command.")
+    }
+    let rate = schedule.learningRate(at: next)
+    try optimizer.step(learningRate: rate)
+    // A young average follows quickly, an old one slowly.
+    try average.update(decay: min(Float(recipe.ema.decay), Float(1 + next) / Float(10 + next)))
+    step = next
+    progress.update(step, [("loss", .number(Double(value)))])
+    if recipe.log.everySteps > 0, step % recipe.log.everySteps == 0 {
+      var values: [(String, Double)] = [("loss", Double(value)), ("learning_rate", rate), ("gradient_norm", Double(norm))]
+      for part in parts { values.append((part.0, Double(try backend.item(part.1)))) }
+      values.append(("seconds", seconds))
+      try record(values)
+    }
+  }
+
+  private func inPrecision<Result>(_ body: () throws -> Result) throws -> Result {
+    recipe.precision == .bfloat16 ? try backend.autocast(.bfloat16, body) : try body()
+  }
+
+  private func record(_ values: [(String, Double)]) throws {
+    try log.append(step: step, Dictionary(values.map { ($0.0, LogValue.number($0.1)) }, uniquingKeysWith: { $1 }))
+    for (name, value) in values where name != "seconds" { try board.scalar(name, value, step: step) }
+  }
+
+  private func evaluate() throws {
+    lastEvaluation = try average.withAverage {
+      try backend.withoutGradients { try inPrecision { try task.evaluate(on: backend) } }
+    }
+    try backend.check()
+    try record(lastEvaluation)
+    progress.message("step \(step): " + lastEvaluation.map { "\($0.0) \(String(format: "%.4f", $0.1))" }.joined(separator: "  "))
+  }
+
+  private func sample() throws {
+    do {
+      for file in try task.writeSamples(weights: averagedWeights(), step: step, to: folder.samplesPath) {
+        if let png = file.png, let bytes = FileManager.default.contents(atPath: png) {
+          try board.image(file.tag, png: [UInt8](bytes), step: step)
+        }
+      }
+    } catch let error as TrainingError { throw error } catch {
+      // A sample that cannot be written must not cost the run.
+      progress.message("note: no samples at step \(step): \(error)")
+    }
+  }
+
+  /// All weights of the task with the average's values.
+  private func averagedWeights() throws -> [Weight] {
+    let averaged = Dictionary(try average.averaged().map { ($0.name, $0) }, uniquingKeysWith: { $1 })
+    return task.weights.map { averaged[$0.name] ?? $0 }
+  }
+
+  private func saveCheckpoint() throws {
+    guard step > 0, folder.latestStep != step else { return }
+    let state = RunState(step: step, seconds: seconds, machine: machine)
+    try folder.saveCheckpoint(state) { path in
+      try CheckpointFiles.write(try backend.trained(task.trainable), to: path + "/model.safetensors")
+      try CheckpointFiles.write(try average.state(), to: path + "/average.safetensors")
+      try CheckpointFiles.write(try optimizer.state(), to: path + "/optimizer.safetensors")
+    }
+    lastCheckpoint = monotonicSeconds()
+  }
+
+  private func finish(_ end: TrainingOutcome.End) throws -> TrainingOutcome {
+    try saveCheckpoint()
+    if step > 0 {
+      try evaluate()
+      try sample()
+    }
+    let package = folder.path + "/package"
+    let record = ExportRecord(
+      name: recipe.name, steps: step, seconds: seconds, hardware: "\(machine.processor), \(machine.threads) threads, \(machine.device)",
+      losses: losses)
+    progress.message("writing \(package)")
+    try task.export(weights: averagedWeights(), record: record, to: package)
+    progress.finish()
+    return TrainingOutcome(end: end, step: step, package: package, losses: losses)
+  }
+}
+
+extension RunFolder {
+  /// Step of the newest whole checkpoint on disk.
+  var latestStep: Int? { (try? checkpoints().last?.step) ?? nil }
+}
+
+extension TrainingDevice {
+  /// The device that is there.
+  func resolved() throws -> TorchDevice {
+    switch self {
+    case .cpu: return .cpu
+    case .automatic: return try TorchRuntime.cudaDeviceCount() > 0 ? .cuda(0) : .cpu
+    case .cuda(let index):
+      let count = try TorchRuntime.cudaDeviceCount()
+      guard (index ?? 0) < count else {
+        throw TrainingError("device \(self) is asked for, but libtorch finds \(count) CUDA devices", "Use device: cpu, or build the plug-in against a CUDA libtorch (TORCH_DIR=… make torch).")
+      }
+      return .cuda(index ?? 0)
+    }
+  }
+}

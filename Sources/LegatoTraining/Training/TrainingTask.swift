@@ -1,0 +1,40 @@
+import LegatoTensor
+import LegatoTorch
+
+/// What is trained: a codec or a model, with its data and its loss. The trainer does the rest.
+public protocol TrainingTask: AnyObject {
+  /// Parameters to train.
+  var trainable: [Weight] { get }
+  /// All parameters, in a stable order.
+  var weights: [Weight] { get }
+  /// Seconds of audio in one step, for rates.
+  var audioSecondsPerStep: Double { get }
+
+  /// The loss of a step, `[1]`, and named parts of it. Data and noise are functions of seed and step alone.
+  func loss(step: Int, on backend: any Backend) throws -> (loss: Tensor, parts: [(String, Tensor)])
+
+  /// Held-out measures with fixed data and noise, lower is better; the first decides which checkpoint is best.
+  func evaluate(on backend: TorchBackend) throws -> [(String, Double)]
+
+  /// Sound and pictures of the present state, into a folder. Never touches training's random numbers.
+  func writeSamples(weights: [Weight], step: Int, to folder: String) throws -> [SampleFile]
+
+  /// Writes what the run is for: a codec or a model package.
+  func export(weights: [Weight], record: ExportRecord, to path: String) throws
+}
+
+/// A sample that was written, for TensorBoard.
+public struct SampleFile: Sendable {
+  public var tag: String
+  public var wav: String?
+  public var png: String?
+}
+
+/// What the trainer knows about how the weights came to be.
+public struct ExportRecord: Sendable {
+  public var name: String
+  public var steps: Int
+  public var seconds: Double
+  public var hardware: String
+  public var losses: [String: Double]
+}
