@@ -54,7 +54,6 @@ struct Corpus: ParsableCommand {
   @OptionGroup var reporting: OutputOptions
 
   func run() throws {
-    StopSignal.install()
     var options = CorpusOptions(hours: hours, output: URL(fileURLWithPath: output))
     options.seed = seed
     options.instruments = instruments
@@ -65,26 +64,24 @@ struct Corpus: ParsableCommand {
     options.soundFont = soundFont.map { URL(fileURLWithPath: $0) }
     options.threads = threads.threads ?? min(256, ProcessInfo.processInfo.activeProcessorCount)
     let line = ProgressLine("rendering", total: nil, unit: "piece", style: reporting.progress)
+    defer { line.finish() }
     do {
-      let summary = try renderCorpus(
-        options,
-        progress: { progress in
-          line.update(
-            progress.pieces,
-            [
-              ("hours", .number(progress.hours)), ("of", .number(progress.totalHours)),
-              ("latest", .text(progress.latest.instrument)),
-            ])
-        }, isCancelled: { StopSignal.isRequested })
+      let summary = try Cancellation.run {
+        try renderCorpus(
+          options,
+          progress: { progress in
+            line.update(
+              progress.pieces,
+              [
+                ("hours", .number(progress.hours)), ("of", .number(progress.totalHours)),
+                ("latest", .text(progress.latest.instrument)),
+              ])
+          }, isCancelled: { StopSignal.isRequested })
+      }
       line.finish()
       try tell(summary)
     } catch CorpusError.invalidOption(let problem) {
       throw ValidationError(problem)
-    } catch let error as CorpusError {
-      line.finish()
-      guard error == .cancelled, let code = StopSignal.exitCode else { throw error }
-      StandardError.write("legato: \(error)\n")
-      throw ExitCode(code)
     }
   }
 

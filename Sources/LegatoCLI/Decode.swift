@@ -42,39 +42,27 @@ struct Decode: ParsableCommand {
 
   func validate() throws {
     if let output { try OutputNames.checkWAV(output) }
+    if picture != nil, output == OutputNames.standardOutput {
+      throw ValidationError("--picture needs a file, not --output -")
+    }
   }
 
   func run() throws {
-    StopSignal.install()
     let package = try CodecPackage(path: PackageLocation.findCodec(codec))
-    let file = try LatentFile(path: input)
-    try file.check(against: package, path: input)
     let output = self.output ?? ((input as NSString).lastPathComponent as NSString).deletingPathExtension + ".wav"
+    try OutputNames.checkPipe(output)
     if let picture { try OutputNames.checkFolder(of: picture) }
-    let codec = package.codec
-    let writer = try WAVWriter(output, sampleRate: codec.sampleRate, channels: codec.channels, format: format)
-    var sketch = picture.map { _ in PictureSketch(sampleRate: codec.sampleRate) }
-    let line = ProgressLine(
-      "decoding", total: file.samples / codec.sampleRate, unit: "second", style: reporting.terminalProgress)
-    var decoder = FileDecoder(file, codec: codec, threads: threads.threads)
-    while let chunk = decoder.next() {
-      try writer.append(chunk)
-      sketch?.append(chunk)
-      line.update(writer.framesWritten / codec.sampleRate)
-      if StopSignal.isRequested {
-        line.finish()
-        throw ExitCode(StopSignal.exitCode ?? 130)
-      }
+    let summary = try Cancellation.run {
+      try RecordingCodec.decodeFile(
+        input, codec: package, to: output, format: format, threads: threads.value,
+        isCancelled: { StopSignal.isRequested })
     }
-    line.finish()
-    try writer.finish()
-    if let picture, let sketch { try sketch.write(title: (output as NSString).lastPathComponent, to: picture) }
-    let seconds = Double(writer.framesWritten) / Double(codec.sampleRate)
+    if let picture { try PictureSketch.draw(file: output, to: picture) }
+    if reporting.quiet, !reporting.json { return }
     let text =
       reporting.json
-      ? try JSONLine.text(DecodeReport(path: output, seconds: seconds, picture: picture))
-      : "\(output)  \(String(format: "%.1f", seconds)) s"
-    if reporting.quiet, !reporting.json { return }
+      ? try JSONLine.text(DecodeReport(path: output, seconds: summary.seconds, picture: picture))
+      : "\(output)  \(String(format: "%.1f", summary.seconds)) s"
     if output == OutputNames.standardOutput { StandardError.write(text + "\n") } else { StandardOutput.line(text) }
   }
 }

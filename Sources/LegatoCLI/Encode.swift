@@ -36,31 +36,31 @@ struct Encode: ParsableCommand {
   @OptionGroup var reporting: OutputOptions
 
   func run() throws {
-    StopSignal.install()
     let package = try CodecPackage(path: PackageLocation.findCodec(codec))
-    let reader = try AudioFileReader(path: input)
     let output = self.output ?? ((input as NSString).lastPathComponent as NSString).deletingPathExtension + ".safetensors"
     try OutputNames.checkFolder(of: output)
-    let line = ProgressLine(
-      "encoding", total: reader.info.duration.map { Int($0.rounded(.up)) }, unit: "second",
-      style: reporting.terminalProgress)
-    var encoder = try FileEncoder(reader, codec: package.codec, threads: threads.threads)
-    while try encoder.step() {
-      line.update(Int(encoder.seconds))
-      if StopSignal.isRequested {
-        line.finish()
-        throw ExitCode(StopSignal.exitCode ?? 130)
-      }
+    let summary = try Cancellation.run {
+      try RecordingCodec.encodeFile(
+        input, codec: package, to: output, threads: threads.value, isCancelled: { StopSignal.isRequested })
     }
-    line.finish()
-    let file = LatentFile(
-      latents: encoder.latents, dimension: package.codec.latentDimension, samples: encoder.samples,
-      sampleRate: package.codec.sampleRate, codecName: package.configuration.name, codecHash: package.hash)
-    try file.write(to: output)
+    let dimension = package.codec.latentDimension
     if reporting.json {
-      try StandardOutput.json(file.summary(path: output))
+      try StandardOutput.json(
+        EncodeReport(
+          path: output, frames: summary.frames, dimension: dimension, seconds: summary.seconds,
+          codec: package.configuration.name, codec_hash: package.hash))
     } else if !reporting.quiet {
-      StandardOutput.line("\(output)  \(file.frames) latents of \(file.dimension) dimensions, codec \(file.codecName)")
+      StandardOutput.line(
+        "\(output)  \(summary.frames) latents of \(dimension) dimensions, codec \(package.configuration.name)")
     }
   }
+}
+
+private struct EncodeReport: Encodable {
+  var path: String
+  var frames: Int
+  var dimension: Int
+  var seconds: Double
+  var codec: String
+  var codec_hash: String
 }

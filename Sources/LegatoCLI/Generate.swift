@@ -87,6 +87,7 @@ struct Generate: ParsableCommand {
   }
 
   func run() throws {
+    try OutputNames.checkPipe(output)
     StopSignal.install()
     let folder = try PackageLocation.find(model)
     let package = try ModelPackage(path: folder)

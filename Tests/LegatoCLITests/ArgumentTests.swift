@@ -54,7 +54,7 @@ import Testing
 
   @Test func helpIsAManual() {
     let root = LegatoCommand.helpMessage()
-    for word in ["generate", "corpus", "train", "encode", "decode", "info", "Exit codes", "legato generate --duration"] {
+    for word in ["generate", "corpus", "prepare", "train", "encode", "decode", "info", "Exit codes", "legato generate --duration"] {
       #expect(root.contains(word), "the root help lacks '\(word)'")
     }
     let generate = LegatoCommand.helpMessage(for: Generate.self)

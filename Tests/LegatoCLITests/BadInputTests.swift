@@ -157,7 +157,16 @@ import Testing
     try expectFailure(["train", "tiny", "--output", "run"], "tiny", "folder")
   }
 
+  @Test func recordingsThatAreNone() throws {
+    try FileManager.default.createDirectory(atPath: folder.path("empty"), withIntermediateDirectories: false)
+    try expectFailure(["prepare", "empty", "--codec", "tiny", "--output", "latents"], "empty: there are no recordings")
+    try expectFailure(["prepare", "nowhere", "--codec", "tiny", "--output", "latents"], "nowhere: there is no such file")
+    try expectFailure(["prepare", "empty", "--codec", "tiny", "--output", "l", "--parts", "0"], "parts", status: 64)
+    try Data("no sound".utf8).write(to: folder.url.appendingPathComponent("empty/a.wav"))
+    try expectFailure(["prepare", "empty", "--codec", "tiny", "--output", "latents", "--quiet"], "a.wav")
+  }
+
   @Test func latentsThatAreNone() throws {
-    try expectFailure(["decode", "tiny/model.safetensors", "--codec", "tiny", "--output", "o.wav"], "not a file of latents")
+    try expectFailure(["decode", "tiny/model.safetensors", "--codec", "tiny", "--output", "o.wav"], "no tensor 'latents'", "legato encode")
   }
 }

@@ -40,7 +40,7 @@ import Testing
     try TinyPackage.writeCodec(to: folder.path("other"), seed: 2)
     let result = try legato("decode", "in.safetensors", "--codec", "other", "--output", "out.wav")
     #expect(result.status == 1)
-    #expect(result.error.hasPrefix("legato: in.safetensors: was encoded by the codec"))
+    #expect(result.error.hasPrefix("legato: in.safetensors: the latents were made with the codec"))
     #expect(!folder.contents.contains("out.wav"))
   }
 }

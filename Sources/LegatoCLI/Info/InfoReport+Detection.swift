@@ -19,12 +19,13 @@ extension InfoReport {
     if has("config.json") {
       return kindOfConfiguration(path) == "codec" ? codec(try CodecPackage(path: path)) : model(try ModelPackage(path: path))
     }
+    if has(LatentIndex.fileName) { return try latents(path) }
     if has("corpus.json") || has(CorpusManifest.fileName) { return try corpus(path) }
     // A checkpoint of which the last file was never written says so itself.
     if has("model.safetensors") { return checkpoint(try Checkpoint(path: path)) }
     throw CommandError(
       "\(path): nothing that Legato knows: a package has a config.json, a run a recipe.yaml, a checkpoint a "
-        + "state.json, a corpus a \(CorpusManifest.fileName)")
+        + "state.json, latents a \(LatentIndex.fileName), a corpus a \(CorpusManifest.fileName)")
   }
 
   /// "model" or "codec"; anything odd is left to the package's own reader to explain.

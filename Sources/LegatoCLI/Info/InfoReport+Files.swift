@@ -20,6 +20,25 @@ extension InfoReport {
     return report
   }
 
+  static func latents(_ path: String) throws -> InfoReport {
+    let index = try LatentIndex(folder: path)
+    var report = InfoReport(kind: "prepared latents", path: path)
+    report.add("pieces", "pieces", .integer(index.pieces.count))
+    report.add("seconds", "length", .number(index.hours * 3600), hours(index.hours * 3600))
+    let splits = Dictionary(grouping: index.pieces, by: \.split.rawValue)
+    report.add("splits", "pieces by split", .object(splits.mapValues { .integer($0.count) }))
+    report.add("dimension", "dimensions", .integer(index.dimension))
+    report.add("frame_rate", "latents a second", .number(index.frameRate))
+    report.add("codec", "codec", .text(index.codecName), "\(index.codecName) at \(index.codecPath)")
+    report.add("codec_hash", "codec hash", index.codecHash)
+    report.add("source", "recordings", index.source)
+    report.add("skipped", "skipped", .integer(index.skipped.count))
+    if let check = index.reconstruction {
+      report.add("mel_distance", "reconstruction", .number(check.melDistance), Prepare.text(check))
+    }
+    return report
+  }
+
   static func file(_ path: String) throws -> InfoReport {
     switch (path as NSString).pathExtension.lowercased() {
     case "safetensors": try safetensors(path)
@@ -42,15 +61,18 @@ extension InfoReport {
 
   private static func safetensors(_ path: String) throws -> InfoReport {
     let file = try SafetensorsFile(path: path)
-    if file.metadata["kind"] == "latents" {
-      let latents = try LatentFile(path: path)
-      let summary = latents.summary(path: path)
+    if file.metadata["kind"] == "latents", let entry = try? file.entry("latents"), entry.shape.count == 2 {
       var report = InfoReport(kind: "latents", path: path)
-      report.add("frames", "latents", .integer(summary.frames), "\(summary.frames) of \(summary.dimension) dimensions")
-      report.add("dimension", "dimensions", .integer(summary.dimension))
-      report.add("seconds", "length", .number(summary.seconds), hours(summary.seconds))
-      report.add("codec", "codec", summary.codec)
-      report.add("codec_hash", "codec hash", summary.codec_hash)
+      report.add("frames", "latents", .integer(entry.shape[0]), "\(entry.shape[0]) of \(entry.shape[1]) dimensions")
+      report.add("dimension", "dimensions", .integer(entry.shape[1]))
+      if let rate = file.metadata["sample_rate"].flatMap(Double.init),
+        let samples = file.metadata["samples"].flatMap(Double.init), rate > 0
+      {
+        report.add("seconds", "length", .number(samples / rate), hours(samples / rate))
+      }
+      for (key, title) in [("codec", "codec"), ("codec_hash", "codec hash")] {
+        if let value = file.metadata[key] { report.add(key, title, String(value.prefix(200))) }
+      }
       return report
     }
     var report = InfoReport(kind: "safetensors file", path: path)

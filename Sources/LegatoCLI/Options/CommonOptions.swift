@@ -1,4 +1,5 @@
 import ArgumentParser
+import LegatoTensor
 import LegatoTraining
 
 /// How much is said, and in which form.
@@ -21,6 +22,9 @@ extension OutputOptions {
 struct ThreadsOption: ParsableArguments {
   @Option(help: "Threads to compute with. (default: one a core, at most 4)")
   var threads: Int?
+
+  /// What an engine takes where nothing is asked for.
+  var value: Int { threads ?? min(4, Platform.processorCount) }
 
   func validate() throws {
     if let threads, !(1...256).contains(threads) {

@@ -25,6 +25,12 @@ enum OutputNames {
         + "legato generate --output - | ffmpeg -i - \(path)")
   }
 
+  /// Sound as text on a screen helps nobody.
+  static func checkPipe(_ path: String) throws {
+    guard path == standardOutput, isatty(STDOUT_FILENO) == 1 else { return }
+    throw ValidationError("--output - writes sound to standard output; pipe it: ... --output - | ffplay -nodisp -i -")
+  }
+
   /// Fails before hours are spent on something that cannot be written in the end.
   static func checkFolder(of path: String) throws {
     let folder = (path as NSString).deletingLastPathComponent

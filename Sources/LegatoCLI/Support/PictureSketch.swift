@@ -1,3 +1,4 @@
+import Foundation
 import LegatoAudio
 
 /// The mono mix of what a picture shows: at most ten minutes, so that a day of sound needs no day of memory.
@@ -18,4 +19,14 @@ struct PictureSketch {
   func write(title: String, to path: String) throws {
     try AudioPicture().write(AudioBuffer(sampleRate: sampleRate, channels: [samples]), title: title, to: path)
   }
+
+  /// Draws a sound file.
+  static func draw(file: String, to path: String) throws {
+    let reader = try AudioFileReader(path: file)
+    var sketch = PictureSketch(sampleRate: reader.info.sampleRate)
+    while !sketch.isFull, let block = try reader.read() { sketch.append(block.channels) }
+    try sketch.write(title: (file as NSString).lastPathComponent, to: path)
+  }
+
+  private var isFull: Bool { samples.count >= Self.seconds * sampleRate }
 }
