@@ -12,7 +12,7 @@ let package = Package(
   name: "legato",
   platforms: [.macOS(.v15), .iOS(.v18)],
   products: [
-    .library(name: "Legato", targets: ["Legato"]),
+    .library(name: "Legato", targets: ["Legato", "LegatoAudio", "LegatoModels"]),
     .library(name: "LegatoTraining", targets: ["LegatoTraining", "LegatoEvaluation"]),
     .executable(name: "legato", targets: ["LegatoCLI"]),
   ],
@@ -46,9 +46,13 @@ let package = Package(
     .executableTarget(
       name: "LegatoCLI",
       dependencies: [
-        "Legato", "LegatoAudio", "LegatoEvaluation", "LegatoTraining",
-        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "Legato", "LegatoAudio", "LegatoCodecs", "LegatoEvaluation", "LegatoModels", "LegatoTensor",
+        "LegatoTraining", .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: strict),
+
+    // The lines of the README that embed Legato in an app, kept compiling.
+    .executableTarget(
+      name: "LegatoExample", dependencies: ["Legato", "LegatoAudio", "LegatoModels"], path: "Examples/LegatoExample"),
 
     .testTarget(name: "LegatoTensorTests", dependencies: ["CKernels", "LegatoTensor"], swiftSettings: strict),
     .testTarget(name: "LegatoNNTests", dependencies: ["LegatoNN", "LegatoTorch"], swiftSettings: strict),
@@ -59,6 +63,11 @@ let package = Package(
     .testTarget(name: "LegatoEvaluationTests", dependencies: ["LegatoAudio", "LegatoEvaluation", "LegatoTensor"],
       swiftSettings: strict),
     .testTarget(name: "LegatoTrainingTests", dependencies: ["LegatoTraining"], swiftSettings: strict),
-    .testTarget(name: "LegatoCLITests", dependencies: ["LegatoCLI"], swiftSettings: strict),
+    .testTarget(
+      name: "LegatoCLITests",
+      dependencies: [
+        "LegatoAudio", "LegatoCLI", "LegatoCodecs", "LegatoModels", "LegatoTensor", "LegatoTraining",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
+      ], swiftSettings: strict),
   ]
 )

@@ -1,0 +1,50 @@
+# Legato: the commands a person needs. `make` alone lists them.
+
+SWIFT ?= swift
+SEED  ?= 7
+LEGATO = .build/release/legato
+# Tests have a build folder of their own: with other flags in the same one, demo and test would undo each other.
+TEST_FLAGS = -c release -Xswiftc -enable-testing --scratch-path .build/tests
+
+.PHONY: help swift legato demo test test-dependencies torch example format lint clean
+
+help:
+	@echo "make demo    build, then write out/demo.wav and out/demo.png from the package that ships"
+	@echo "make test    set up what the tests need, then run them all"
+	@echo "make torch   set up libtorch, which training needs (TORCH_DIR=... uses an installation)"
+	@echo "make format  lay out the sources;  make lint  check the layout"
+	@echo "make clean   remove what was built (not runs, data or sounds)"
+
+swift:
+	@command -v $(SWIFT) >/dev/null || { \
+	  echo "Legato needs Swift 6.1 or newer, and nothing else. Install it from https://www.swift.org/install" >&2; \
+	  exit 1; }
+
+legato: swift
+	@$(SWIFT) build -c release --product legato
+
+demo: legato
+	@mkdir -p out
+	@$(LEGATO) generate --duration 30 --seed $(SEED) --output out/demo.wav --picture out/demo.png
+
+test-dependencies:
+	@Scripts/setup-test-dependencies.sh
+
+test: swift test-dependencies
+	$(SWIFT) build --build-tests $(TEST_FLAGS)
+	$(SWIFT) test $(TEST_FLAGS) --skip-build
+
+example: swift
+	$(SWIFT) build $(TEST_FLAGS) --product LegatoExample
+
+torch:
+	@Plugins/Torch/setup.sh
+
+format: swift
+	$(SWIFT) format --in-place --parallel --recursive Package.swift Sources Tests Examples
+
+lint: swift
+	$(SWIFT) format lint --parallel --recursive Package.swift Sources Tests Examples
+
+clean:
+	rm -rf .build

@@ -1,0 +1,106 @@
+import Foundation
+import LegatoCodecs
+import LegatoModels
+import LegatoTensor
+
+extension InfoReport {
+  static func model(_ package: ModelPackage) -> InfoReport {
+    var report = InfoReport(kind: "model package", path: package.path)
+    let configuration = package.configuration
+    report.add("name", "name", configuration.name)
+    report.add("licence", "licence", configuration.licence)
+    let (b, s) = (configuration.model.backbone, configuration.model.sampler)
+    report.addSize(package.model.weights)
+    report.add(
+      "backbone", "backbone",
+      .object([
+        "layers": .integer(b.layers), "width": .integer(b.width), "heads": .integer(b.heads),
+        "window": .integer(b.window), "sinks": .integer(b.sinks),
+      ]),
+      "\(b.layers) layers of \(b.width), \(b.heads) heads, window \(b.window) latents "
+        + "(\(number(Double(b.window) / package.codec.codec.frameRate)) s), \(b.sinks) sinks")
+    report.add(
+      "sampler", "sampler", .object(["blocks": .integer(s.blocks), "width": .integer(s.width)]),
+      "rectified flow, \(s.blocks) blocks of \(s.width)")
+    let g = configuration.generation
+    report.add(
+      "generation", "best settings",
+      .object([
+        "temperature": .number(Double(g.temperature)), "steps": .integer(g.steps),
+        "context_noise": .number(Double(g.contextNoise)),
+      ]), "temperature \(g.temperature), \(g.steps) steps, context noise \(g.contextNoise)")
+    report.addTraining(configuration.training)
+    let inner = codec(package.codec)
+    report.add(
+      "codec", "codec", .object(Dictionary(inner.facts.map { ($0.key, $0.value) }, uniquingKeysWith: { $1 })),
+      "\(package.codec.configuration.name), \(sound(package.codec.codec))")
+    report.addCard(package.path)
+    return report
+  }
+
+  static func codec(_ package: CodecPackage) -> InfoReport {
+    var report = InfoReport(kind: "codec package", path: package.path)
+    report.add("name", "name", package.configuration.name)
+    report.add("licence", "licence", package.configuration.licence)
+    report.addSize(package.codec.weights)
+    let codec = package.codec
+    report.add("sample_rate", "sound", .integer(codec.sampleRate), sound(codec))
+    report.add("channels", "channels", .integer(codec.channels))
+    report.add("latent_dimension", "latents", .integer(codec.latentDimension), "\(codec.latentDimension) dimensions")
+    report.add("frame_rate", "latents a second", .number(codec.frameRate))
+    let delay = Double(codec.delay) / Double(codec.sampleRate) * 1000
+    report.add("delay_ms", "delay", .number(delay), "\(number(delay)) ms")
+    if let distance = package.configuration.heldOutMelDistance {
+      report.add("held_out_mel_distance", "held-out mel distance", .number(distance))
+    }
+    report.add("hash", "weights hash", package.hash)
+    report.addTraining(package.configuration.training)
+    report.addCard(package.path)
+    return report
+  }
+
+  private static func sound(_ codec: SpectralCodec) -> String {
+    let channels = codec.channels == 1 ? "mono" : codec.channels == 2 ? "stereo" : "\(codec.channels) channels"
+    return "\(codec.sampleRate) Hz \(channels), \(number(codec.frameRate)) latents a second of \(codec.latentDimension) dimensions"
+  }
+
+  private mutating func addSize(_ weights: [Weight]) {
+    let count = weights.reduce(0) { $0 + $1.count }
+    let bytes = weights.reduce(0) { $0 + $1.byteCount }
+    add("parameters", "parameters", .integer(count), Self.parameters(count))
+    let formats = Set(weights.map { Self.text($0.format) }).sorted().joined(separator: ", ")
+    add("weight_bytes", "weights", .integer(bytes), "\(Self.bytes(bytes)), \(formats)")
+  }
+
+  private static func text(_ format: WeightFormat) -> String {
+    switch format {
+    case .float32: "f32"
+    case .bfloat16: "bf16"
+    case .int8(let group): "int8 in groups of \(group)"
+    }
+  }
+
+  private mutating func addTraining(_ record: TrainingRecord?) {
+    guard let record else {
+      add("training", "training", .text("not recorded"))
+      return
+    }
+    var values: [String: Value] = [
+      "data": .text(record.data), "steps": .integer(record.steps), "seconds": .number(record.seconds),
+      "hardware": .text(record.hardware), "losses": .object(record.losses.mapValues(Value.number)),
+    ]
+    if let hash = record.codecHash { values["codec_hash"] = .text(hash) }
+    add(
+      "training", "trained",
+      .object(values), "\(record.steps) steps in \(Self.hours(record.seconds)) on \(record.hardware)")
+    add("data", "data", record.data)
+    if !record.losses.isEmpty {
+      add("losses", "held-out", .object(record.losses.mapValues(Value.number)))
+    }
+  }
+
+  private mutating func addCard(_ path: String) {
+    let card = path + "/README.md"
+    if FileManager.default.fileExists(atPath: card) { add("card", "card", card) }
+  }
+}

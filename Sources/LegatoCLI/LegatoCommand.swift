@@ -1,0 +1,65 @@
+import ArgumentParser
+
+#if canImport(Darwin)
+  import Darwin
+#elseif canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
+/// `legato`: makes sound, trains what makes it, and says what things are.
+@main
+struct LegatoCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "legato",
+    abstract: "Music from causal language models on continuous latents.",
+    discussion: """
+      Hear the model that ships:
+        legato generate --duration 30 --output out.wav
+        legato generate --duration endless --output - | ffplay -nodisp -i -
+
+      Train on your own recordings, from a folder to sound:
+        legato prepare ~/recordings --output data/latents
+        legato train Recipes/small-model.yaml --from Models/legato-first
+        legato generate --model runs/small-model/package --output mine.wav
+
+      `legato help SUBCOMMAND` is the manual of each step.
+
+      Exit codes: 0 done, 1 failed (one line on standard error says why), 64 the command line makes no sense, \
+      130 stopped by Ctrl-C.
+      """,
+    version: "0.1.0",
+    subcommands: [
+      Generate.self, Info.self, Prepare.self, Train.self, Corpus.self, Encode.self, Decode.self,
+    ])
+
+  static func main() async {
+    // A player that is closed while we stream to it is reported where we write, not by a signal.
+    signal(SIGPIPE, SIG_IGN)
+    hearSignals()
+    do {
+      var command = try parseAsRoot()
+      if var asynchronous = command as? any AsyncParsableCommand {
+        try await asynchronous.run()
+      } else {
+        try command.run()
+      }
+    } catch {
+      // What the parser raised itself (usage errors, help, version, exit codes) it also knows how to tell.
+      let isOwn = error is ExitCode || exitCode(for: error) != .failure
+      if isOwn { exit(withError: error) }
+      StandardError.write("legato: \(ErrorText.text(error))\n")
+      exit(withError: ExitCode.failure)
+    }
+  }
+
+  /// Whoever started us may have blocked Ctrl-C, as Foundation's `Process` does from a dispatch thread.
+  private static func hearSignals() {
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    sigaddset(&signals, SIGINT)
+    sigaddset(&signals, SIGTERM)
+    pthread_sigmask(SIG_UNBLOCK, &signals, nil)
+  }
+}

@@ -1,0 +1,42 @@
+import ArgumentParser
+import LegatoTensor
+import LegatoTraining
+
+/// How much is said, and in which form.
+struct OutputOptions: ParsableArguments {
+  @Flag(name: .shortAndLong, help: "Say nothing but results and errors.")
+  var quiet = false
+
+  @Flag(help: "Print results as JSON, one object a line.")
+  var json = false
+}
+
+extension OutputOptions {
+  /// Progress for a task that a person watches: in a terminal only.
+  var terminalProgress: ProgressStyle { quiet || json || !StandardError.isTerminal ? .quiet : .automatic }
+
+  /// Progress that belongs in a log as well.
+  var progress: ProgressStyle { quiet ? .quiet : json ? .json : .automatic }
+}
+
+struct ThreadsOption: ParsableArguments {
+  @Option(help: "Threads to compute with. (default: one a core, at most 4)")
+  var threads: Int?
+
+  /// What an engine takes where nothing is asked for.
+  var value: Int { threads ?? min(4, Platform.processorCount) }
+
+  func validate() throws {
+    if let threads, !(1...256).contains(threads) {
+      throw ValidationError("--threads is \(threads); it must be from 1 to 256")
+    }
+  }
+}
+
+struct SeedOption: ParsableArguments {
+  @Option(help: "The same seed gives the same sound. (default: random, and printed)")
+  var seed: UInt64?
+
+  /// Random seeds are short enough to be typed again.
+  func value() -> UInt64 { seed ?? UInt64(UInt32.random(in: 0 ... .max)) }
+}

@@ -1,0 +1,172 @@
+import Foundation
+import LegatoAudio
+import Testing
+
+@testable import LegatoCLI
+
+/// Each gives one clear line, an exit code that is not zero, and leaves nothing half-written.
+@Suite(.serialized) final class BadInputTests {
+  private let folder: TemporaryFolder
+
+  init() throws {
+    folder = try TemporaryFolder()
+    try TinyPackage.write(to: folder.path("tiny"))
+  }
+
+  private func expectFailure(_ arguments: [String], _ parts: String..., status: Int32 = 1) throws {
+    let before = folder.contents
+    let result = try LegatoProcess.run(arguments, in: folder.url)
+    #expect(!result.crashed)
+    #expect(result.status == status, "\(arguments): \(result.error)")
+    #expect(result.output.isEmpty)
+    if status == 1 {
+      #expect(result.error.hasPrefix("legato: "), "\(result.error)")
+      #expect(result.message.split(separator: "\n").count == 1, "\(result.error)")
+    }
+    for part in parts { #expect(result.error.contains(part), "no '\(part)' in: \(result.error)") }
+    #expect(folder.contents == before, "\(arguments) left something")
+  }
+
+  private func generate(_ more: String...) -> [String] {
+    ["generate", "--model", "tiny", "--duration", "1", "--output", "out.wav"] + more
+  }
+
+  private func edit(_ file: String, _ change: (inout Data) -> Void) throws {
+    let url = folder.url.appendingPathComponent(file)
+    var data = try Data(contentsOf: url)
+    change(&data)
+    try data.write(to: url)
+  }
+
+  private func replace(_ old: String, by new: String, in file: String) throws {
+    try edit(file) { data in
+      let text = String(decoding: data, as: UTF8.self)
+      precondition(text.contains(old), "\(file) does not contain \(old)")
+      data = Data(text.replacingOccurrences(of: old, with: new).utf8)
+    }
+  }
+
+  @Test func missingModel() throws {
+    try expectFailure(["generate", "--model", "nowhere", "--duration", "1"], "nowhere: there is no such folder")
+    try expectFailure(["info", "nowhere"], "nowhere")
+    try expectFailure(["encode", "in.wav", "--codec", "nowhere"], "nowhere")
+  }
+
+  @Test func packageFromTheFuture() throws {
+    try replace("\"format_version\" : 1", by: "\"format_version\" : 99", in: "tiny/config.json")
+    try expectFailure(generate(), "tiny/config.json", "format_version 99 is newer", "update Legato")
+    try expectFailure(["info", "tiny"], "format_version 99 is newer")
+  }
+
+  @Test func codecFromTheFuture() throws {
+    try replace("\"format_version\" : 1", by: "\"format_version\" : 2", in: "tiny/codec/config.json")
+    try expectFailure(generate(), "codec/config.json", "newer")
+  }
+
+  @Test func damagedConfiguration() throws {
+    try edit("tiny/config.json") { $0 = Data("{ not json".utf8) }
+    try expectFailure(generate(), "tiny/config.json", "not valid JSON")
+  }
+
+  @Test func absurdSizes() throws {
+    try replace("\"layers\" : 2", by: "\"layers\" : 100000000", in: "tiny/config.json")
+    try expectFailure(generate(), "layers is 100000000")
+  }
+
+  @Test func missingWeights() throws {
+    try FileManager.default.removeItem(atPath: folder.path("tiny/model.safetensors"))
+    try expectFailure(generate(), "tiny/model.safetensors")
+  }
+
+  @Test func truncatedWeights() throws {
+    try edit("tiny/model.safetensors") { $0 = $0.prefix($0.count / 2) }
+    try expectFailure(generate(), "tiny/model.safetensors")
+    try edit("tiny/model.safetensors") { $0 = $0.prefix(5) }
+    try expectFailure(generate(), "tiny/model.safetensors")
+    try edit("tiny/model.safetensors") { $0 = Data() }
+    try expectFailure(generate(), "tiny/model.safetensors")
+  }
+
+  @Test func hostileWeights() throws {
+    // A header that claims to be longer than any file.
+    try edit("tiny/model.safetensors") { $0.replaceSubrange(0..<8, with: Data(repeating: 0xFF, count: 8)) }
+    try expectFailure(generate(), "tiny/model.safetensors")
+  }
+
+  @Test func notFiniteWeights() throws {
+    try edit("tiny/model.safetensors") { data in
+      let nan = withUnsafeBytes(of: Float.nan.bitPattern.littleEndian) { Data($0) }
+      data.replaceSubrange(data.count - 4..<data.count, with: nan)
+    }
+    try expectFailure(generate(), "NaN or infinite")
+  }
+
+  @Test func codecThatIsNotTheModels() throws {
+    try FileManager.default.removeItem(atPath: folder.path("tiny/codec"))
+    try TinyPackage.writeCodec(to: folder.path("tiny/codec"), seed: 9)
+    try expectFailure(generate(), "not the one that the model was trained with")
+  }
+
+  @Test func promptsThatAreNoSound() throws {
+    try Data("hello, this is no sound".utf8).write(to: folder.url.appendingPathComponent("text.wav"))
+    try Data().write(to: folder.url.appendingPathComponent("empty.wav"))
+    try AudioFile.write(TinyPackage.recording(seconds: 0.5, sampleRate: 48_000, channels: 2), to: folder.path("cut.wav"))
+    try edit("cut.wav") { $0 = $0.prefix($0.count / 2) }
+    try expectFailure(generate("--prompt", "text.wav"), "text.wav")
+    try expectFailure(generate("--prompt", "empty.wav"), "empty.wav", "empty")
+    try expectFailure(generate("--prompt", "cut.wav"), "cut.wav", "cut short")
+    try expectFailure(generate("--prompt", "none.wav"), "none.wav: no such file")
+    try expectFailure(generate("--prompt", "tiny"), "tiny")
+    try expectFailure(["encode", "text.wav", "--codec", "tiny"], "text.wav")
+  }
+
+  @Test func promptTooShort() throws {
+    try AudioFile.write(TinyPackage.recording(seconds: 0.001, sampleRate: 48_000, channels: 2), to: folder.path("p.wav"))
+    try expectFailure(generate("--prompt", "p.wav"), "prompt", "1920")
+  }
+
+  @Test func outputsThatCannotBeWritten() throws {
+    try expectFailure(["generate", "--model", "tiny", "--duration", "1", "--output", "no/where/out.wav"], "no/where/out.wav", "folder does not exist")
+    try expectFailure(["generate", "--model", "tiny", "--duration", "1", "--output", "tiny"], "it is a folder")
+    try expectFailure(generate("--picture", "no/where/out.png"), "no/where/out.png", "folder does not exist")
+    if getuid() != 0 {
+      try FileManager.default.createDirectory(atPath: folder.path("locked"), withIntermediateDirectories: false)
+      try FileManager.default.setAttributes([.posixPermissions: 0o500], ofItemAtPath: folder.path("locked"))
+      try expectFailure(["generate", "--model", "tiny", "--duration", "1", "--output", "locked/out.wav"], "permission denied")
+    }
+  }
+
+  @Test func fullDisk() throws {
+    // The device that is always full; only Linux has it.
+    guard FileManager.default.fileExists(atPath: "/dev/full") else { return }
+    try expectFailure(["generate", "--model", "tiny", "--duration", "1", "--output", "/dev/full"], "disk is full")
+  }
+
+  @Test func usageErrorsExitWith64() throws {
+    try expectFailure(generate("--steps", "0"), "steps is 0", status: 64)
+    try expectFailure(["generate", "--duration", "soon"], "soon", status: 64)
+    try expectFailure(["generat"], "generat", status: 64)
+    try expectFailure(["corpus", "--hours", "0", "--output", "corpus"], "hours must be above 0", status: 64)
+  }
+
+  @Test func recipesThatMakeNoSense() throws {
+    try Data("kind: model\ndata:\n  latents: x\noptimizer:\n  lerning_rate: 1e-3\n".utf8)
+      .write(to: folder.url.appendingPathComponent("r.yaml"))
+    try expectFailure(["train", "r.yaml", "--output", "run"], "optimizer.lerning_rate", "learning_rate")
+    try expectFailure(["train", "none.yaml", "--output", "run"], "none.yaml", "no such file")
+    try expectFailure(["train", "tiny", "--output", "run"], "tiny", "folder")
+  }
+
+  @Test func recordingsThatAreNone() throws {
+    try FileManager.default.createDirectory(atPath: folder.path("empty"), withIntermediateDirectories: false)
+    try expectFailure(["prepare", "empty", "--codec", "tiny", "--output", "latents"], "empty: there are no recordings")
+    try expectFailure(["prepare", "nowhere", "--codec", "tiny", "--output", "latents"], "nowhere: there is no such file")
+    try expectFailure(["prepare", "empty", "--codec", "tiny", "--output", "l", "--parts", "0"], "parts", status: 64)
+    try Data("no sound".utf8).write(to: folder.url.appendingPathComponent("empty/a.wav"))
+    try expectFailure(["prepare", "empty", "--codec", "tiny", "--output", "latents", "--quiet"], "a.wav")
+  }
+
+  @Test func latentsThatAreNone() throws {
+    try expectFailure(["decode", "tiny/model.safetensors", "--codec", "tiny", "--output", "o.wav"], "no tensor 'latents'", "legato encode")
+  }
+}

@@ -1,0 +1,75 @@
+import Foundation
+import LegatoAudio
+import Testing
+
+@testable import LegatoCLI
+
+/// The whole path at toy size, as a user types it: corpus → codec → latents → model → sound.
+///
+/// Needs what `make test` sets up: FluidSynth with a font, and the libtorch plug-in.
+@Suite(.serialized) struct EndToEndTests {
+  private let folder: TemporaryFolder
+  private let recipes = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .deletingLastPathComponent().appendingPathComponent("Recipes").path
+
+  init() throws { folder = try TemporaryFolder() }
+
+  @discardableResult
+  private func legato(_ arguments: String...) throws -> String {
+    let result = try LegatoProcess.run(arguments, in: folder.url)
+    try #require(result.status == 0, "legato \(arguments.joined(separator: " ")): \(result.error)")
+    return result.text
+  }
+
+  private func info(_ path: String) throws -> [String: Any] {
+    let text = try legato("info", path, "--json")
+    return try #require(try JSONSerialization.jsonObject(with: Data(text.utf8)) as? [String: Any])
+  }
+
+  @Test func fromCorpusToSound() throws {
+    // Five pieces of a minute, so that the fifth is there to validate.
+    try legato(
+      "corpus", "--hours", "0.08", "--maximum-minutes", "1", "--instrument", "piano", "--output", "corpus", "--quiet")
+    #expect(try info("corpus")["kind"] as? String == "corpus")
+
+    try legato(
+      "train", recipes + "/toy-codec.yaml", "--set", "data.corpus=corpus", "--set", "steps=30", "--output", "codec",
+      "--threads", "1", "--quiet")
+    #expect(try info("codec/package")["kind"] as? String == "codec package")
+    #expect(try info("codec")["step"] as? Int == 30)
+
+    try legato("prepare", "corpus", "--codec", "codec/package", "--output", "latents", "--excerpts", "2", "--quiet")
+    let latents = try info("latents")
+    #expect(latents["kind"] as? String == "prepared latents")
+    #expect((latents["pieces"] as? Int ?? 0) >= 5)
+
+    let train = [
+      "train", recipes + "/toy-model.yaml", "--set", "data.latents=latents", "--set", "steps=30", "--output", "model",
+      "--threads", "1", "--json",
+    ]
+    let first = try LegatoProcess.run(train, in: folder.url)
+    try #require(first.status == 0, "\(first.error)")
+    // The same command again finds that all is done.
+    let again = try LegatoProcess.run(train, in: folder.url)
+    try #require(again.status == 0, "\(again.error)")
+    let outcome = try #require(try JSONSerialization.jsonObject(with: again.output) as? [String: Any])
+    #expect(outcome["end"] as? String == "finished")
+    #expect(outcome["step"] as? Int == 30)
+
+    let model = try info("model/package")
+    #expect(model["kind"] as? String == "model package")
+    #expect((model["training"] as? [String: Any])?["steps"] as? Int == 30)
+    #expect(try info("model/checkpoints/step-30")["kind"] as? String == "checkpoint")
+
+    // A fine-tuning run starts from the package.
+    try legato(
+      "train", recipes + "/toy-model.yaml", "--from", "model/package", "--set", "data.latents=latents", "--set",
+      "steps=2", "--output", "tuned", "--threads", "1", "--quiet")
+
+    try legato("generate", "--model", "tuned/package", "--duration", "2", "--seed", "1", "--output", "out.wav", "--quiet")
+    let sound = try AudioFile.read(folder.path("out.wav"))
+    #expect(sound.frameCount == 96_000)
+    #expect(sound.channels.allSatisfy { $0.allSatisfy(\.isFinite) })
+    #expect(sound.peak > 0)
+  }
+}

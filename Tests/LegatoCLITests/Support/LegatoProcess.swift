@@ -1,0 +1,88 @@
+import Foundation
+
+/// Runs the `legato` that was built beside the tests, as a person would.
+enum LegatoProcess {
+  struct Result {
+    var status: Int32
+    /// Nil status of a process that a signal ended: a crash.
+    var crashed: Bool
+    var output: Data
+    var error: String
+
+    var text: String { String(decoding: output, as: UTF8.self) }
+
+    /// The one line that a failure prints, without its end.
+    var message: String { error.hasSuffix("\n") ? String(error.dropLast()) : error }
+  }
+
+  static let executable: URL = {
+    let bundles = Bundle.allBundles.map(\.bundleURL) + [Bundle.main.bundleURL, Bundle.main.executableURL].compactMap { $0 }
+    let folders = bundles.flatMap { [$0, $0.deletingLastPathComponent()] }
+    let candidates = folders.map { $0.appendingPathComponent("legato") }
+    let found = candidates.first {
+      var isFolder: ObjCBool = false
+      return FileManager.default.fileExists(atPath: $0.path, isDirectory: &isFolder) && !isFolder.boolValue
+    }
+    return found ?? candidates[0]
+  }()
+
+  /// A process that is still running, for what is done to it meanwhile.
+  static func start(
+    _ arguments: [String], in folder: URL, environment: [String: String] = [:], output: Any?, error: Any?
+  ) throws -> Process {
+    let process = Process()
+    process.executableURL = executable
+    process.arguments = arguments
+    process.currentDirectoryURL = folder
+    var variables = ProcessInfo.processInfo.environment
+    variables["LEGATO_MODEL"] = nil
+    variables.merge(environment) { $1 }
+    process.environment = variables
+    process.standardInput = FileHandle.nullDevice
+    process.standardOutput = output
+    process.standardError = error
+    try process.run()
+    return process
+  }
+
+  /// Output goes through files: a pipe that nobody empties would stop the process.
+  static func run(
+    _ arguments: [String], in folder: URL, environment: [String: String] = [:]
+  ) throws -> Result {
+    let name = UUID().uuidString
+    let (out, err) = (
+      FileManager.default.temporaryDirectory.appendingPathComponent("\(name).out"),
+      FileManager.default.temporaryDirectory.appendingPathComponent("\(name).err")
+    )
+    defer {
+      try? FileManager.default.removeItem(at: out)
+      try? FileManager.default.removeItem(at: err)
+    }
+    for file in [out, err] { FileManager.default.createFile(atPath: file.path, contents: nil) }
+    let (outHandle, errHandle) = (try FileHandle(forWritingTo: out), try FileHandle(forWritingTo: err))
+    let process = try start(arguments, in: folder, environment: environment, output: outHandle, error: errHandle)
+    process.waitUntilExit()
+    try outHandle.close()
+    try errHandle.close()
+    return Result(
+      status: process.terminationStatus, crashed: process.terminationReason == .uncaughtSignal,
+      output: try Data(contentsOf: out), error: String(decoding: try Data(contentsOf: err), as: UTF8.self))
+  }
+}
+
+/// A folder that is gone when the test is.
+final class TemporaryFolder {
+  let url: URL
+
+  init() throws {
+    url = FileManager.default.temporaryDirectory.appendingPathComponent("legato-cli-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+  }
+
+  deinit { try? FileManager.default.removeItem(at: url) }
+
+  func path(_ name: String) -> String { url.appendingPathComponent(name).path }
+
+  /// What lies in it, hidden files included: nothing half-written may stay.
+  var contents: [String] { ((try? FileManager.default.contentsOfDirectory(atPath: url.path)) ?? []).sorted() }
+}
