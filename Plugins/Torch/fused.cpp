@@ -19,23 +19,24 @@ struct Angles {
   at::Tensor positions, cosines, sines;
   int64_t version;
   float base;
-  int64_t half;
+  int64_t half, pairs;
 };
 
 /// Cosines and sines `[T, 1, half]`, from angles in double. The last few are kept: every layer asks for the same.
-Angles angles(const at::Tensor &positions, float base, int64_t half) {
+Angles angles(const at::Tensor &positions, float base, int64_t half, int64_t pairs) {
   constexpr size_t kept = 8;
   thread_local std::vector<Angles> cache;
   for (const auto &entry : cache) {
     if (entry.positions.is_same(positions) && entry.version == positions._version() && entry.base == base &&
-        entry.half == half)
+        entry.half == half && entry.pairs == pairs)
       return entry;
   }
   at::NoGradGuard no_grad;
   const auto exponents = at::arange(half, positions.options().dtype(at::kDouble)) * (-1.0 / static_cast<double>(half));
-  const auto frequencies = at::pow(at::Scalar(static_cast<double>(base)), exponents);
+  auto frequencies = at::pow(at::Scalar(static_cast<double>(base)), exponents);
+  frequencies.narrow(0, pairs, half - pairs).zero_();
   const auto angle = positions.to(at::kDouble).view({-1, 1, 1}) * frequencies;
-  const Angles made{positions, at::cos(angle).to(at::kFloat), at::sin(angle).to(at::kFloat), positions._version(), base, half};
+  const Angles made{positions, at::cos(angle).to(at::kFloat), at::sin(angle).to(at::kFloat), positions._version(), base, half, pairs};
   if (cache.size() >= kept) cache.erase(cache.begin());
   cache.push_back(made);
   return made;
@@ -90,10 +91,10 @@ int32_t lgt_rms_norm(lgt_tensor x, lgt_tensor weight, float epsilon, lgt_tensor 
   });
 }
 
-int32_t lgt_rotary(lgt_tensor handle, lgt_tensor positions, float base, lgt_tensor *result) {
+int32_t lgt_rotary(lgt_tensor handle, lgt_tensor positions, float base, int64_t pairs, lgt_tensor *result) {
   return produce(result, [&] {
     const auto &x = get(handle);
-    const auto turn = angles(get(positions), base, x.size(-1) / 2);
+    const auto turn = angles(get(positions), base, x.size(-1) / 2, pairs);
     return Rotary::apply(full(x), turn.cosines, turn.sines);
   });
 }

@@ -4,12 +4,15 @@ import LegatoTensor
 ///
 /// A sink is a learned key and value per head that every position sees, whatever has left the window
 /// (after Xiao et al., "Efficient streaming language models with attention sinks", 2023). Positions are rotary
-/// (Su et al. 2021), so only distances inside the window count and a stream may be endless.
+/// (Su et al. 2021) on three quarters of each head; the keys of sinks live in the quarter that does not turn, so
+/// that only distances count, at any position of an endless stream.
 public struct CausalSelfAttention: Sendable {
   public let heads: Int
   public let headDimension: Int
   public let window: Int
   public let rotaryBase: Float
+  /// Pairs of a head's dimensions that turn with the position.
+  public let rotaryPairs: Int
   private let input: Linear
   private let output: Linear
   private let sinkKeys: Weight
@@ -25,6 +28,7 @@ public struct CausalSelfAttention: Sendable {
     headDimension = width / heads
     self.window = window
     self.rotaryBase = rotaryBase
+    rotaryPairs = headDimension / 2 * 3 / 4
     input = try Linear(scope["in"], width, 3 * width, bias: false, initial: .normal(0.02))
     output = try Linear(scope["out"], width, width, bias: false, initial: .normal(outputDeviation))
     sinkKeys = try scope.weight("sink_keys", [sinks, heads, headDimension], .normal(0.02))
@@ -44,25 +48,29 @@ public struct CausalSelfAttention: Sendable {
   /// Whole sequences: x `[B, T, width]`, positions int32 `[T]`.
   public func callAsFunction(_ x: Tensor, positions: Tensor) -> Tensor {
     let (q, k, v) = project(x, positions: positions)
-    let backend = x.backend
-    let mixed = Tensor.apply(
-      .attention(window: window), [q, k, v, backend.tensor(of: sinkKeys), backend.tensor(of: sinkValues)])
+    let sinks = sinks(on: x.backend)
+    let mixed = Tensor.apply(.attention(window: window), [q, k, v, sinks.keys, sinks.values])
     return output(mixed.reshape(x.shape))
   }
 
   /// The next positions of a stream: x `[B, T, width]`, positions int32 `[T]`, consecutive.
   public func callAsFunction(_ x: Tensor, positions: Tensor, state: inout State) -> Tensor {
     let (q, k, v) = project(x, positions: positions)
-    let backend = x.backend
     let mixed = q.attentionStream(
-      keys: k, values: v, sinks: (backend.tensor(of: sinkKeys), backend.tensor(of: sinkValues)),
-      cache: &state.cache, position: positions, window: window)
+      keys: k, values: v, sinks: sinks(on: x.backend), cache: &state.cache, position: positions, window: window)
     return output(mixed.reshape(x.shape))
+  }
+
+  private func sinks(on backend: any Backend) -> (keys: Tensor, values: Tensor) {
+    let half = headDimension / 2
+    let still = (0..<headDimension).map { $0 % half < rotaryPairs ? Float(0) : 1 }
+    let keys = backend.tensor(of: sinkKeys) * backend.tensor(still, shape: [headDimension])
+    return (keys, backend.tensor(of: sinkValues))
   }
 
   private func project(_ x: Tensor, positions: Tensor) -> (Tensor, Tensor, Tensor) {
     let parts = input(x).split(axis: -1, parts: 3).map { $0.reshape([x.dim(0), x.dim(1), heads, headDimension]) }
-    func rotated(_ tensor: Tensor) -> Tensor { .apply(.rotary(base: rotaryBase), [tensor, positions]) }
+    func rotated(_ tensor: Tensor) -> Tensor { .apply(.rotary(base: rotaryBase, pairs: rotaryPairs), [tensor, positions]) }
     return (rotated(parts[0]), rotated(parts[1]), parts[2])
   }
 }

@@ -46,8 +46,8 @@ public enum Operation: Sendable, Hashable {
   case layerNorm(epsilon: Float)
   /// `[x [..., n], weight [n]?]`.
   case rmsNorm(epsilon: Float)
-  /// `[x [B, T, H, D], positions int32 [T]]`; rotates the pairs (j, j + D/2) by position · base^(−2j/D).
-  case rotary(base: Float)
+  /// `[x [B, T, H, D], positions int32 [T]]`; rotates the pairs (j, j + D/2) by position · base^(−2j/D), j < pairs.
+  case rotary(base: Float, pairs: Int)
   /// `[q, k, v [B, T, H, D], sinkK, sinkV [S, H, D]?]`: position t sees t − window + 1 … t, and every sink. Scale 1/√D.
   case attention(window: Int)
   /// `[x [B, T, C], weight [C, K], bias [C]?]`, causal: zeros before the start.

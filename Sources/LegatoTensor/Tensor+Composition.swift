@@ -13,8 +13,8 @@ extension Tensor {
     case .rmsNorm(let epsilon):
       let y = x[0] * (x[0].square().mean(axis: -1) + epsilon).rsqrt()
       return x.count > 1 ? y * x[1] : y
-    case .rotary(let base):
-      return rotaryComposition(x[0], positions: x[1], base: base)
+    case .rotary(let base, let pairs):
+      return rotaryComposition(x[0], positions: x[1], base: base, pairs: pairs)
     case .attention(let window):
       return attentionComposition(x, window: window)
     case .depthwiseConvolution:
@@ -37,11 +37,11 @@ extension Tensor {
     }
   }
 
-  private static func rotaryComposition(_ x: Tensor, positions: Tensor, base: Float) -> Tensor {
+  private static func rotaryComposition(_ x: Tensor, positions: Tensor, base: Float, pairs: Int) -> Tensor {
     let half = x.dim(3) / 2
     let backend = x.backend
     let host = backend.floats(positions).map { Double($0) }
-    let frequencies = (0..<half).map { exponential(-2 * Double($0) / Double(2 * half) * logarithm(Double(base))) }
+    let frequencies = (0..<half).map { $0 < pairs ? exponential(-Double($0) / Double(half) * logarithm(Double(base))) : 0 }
     let angles = host.flatMap { position in frequencies.map { position * $0 } }
     let cosines = backend.tensor(angles.map { Float(cosine($0)) }, shape: [host.count, 1, half])
     let sines = backend.tensor(angles.map { Float(sine($0)) }, shape: [host.count, 1, half])

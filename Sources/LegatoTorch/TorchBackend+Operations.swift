@@ -37,7 +37,7 @@ extension TorchBackend {
       case .layerNorm(let epsilon):
         return torch.pointee.layer_norm(x[0], operand(1), operand(2), epsilon, &result)
       case .rmsNorm(let epsilon): return torch.pointee.rms_norm(x[0], operand(1), epsilon, &result)
-      case .rotary(let base): return torch.pointee.rotary(x[0], x[1], base, &result)
+      case .rotary(let base, let pairs): return torch.pointee.rotary(x[0], x[1], base, Int64(pairs), &result)
       case .attention(let window):
         return torch.pointee.attention(x[0], x[1], x[2], operand(3), operand(4), Int64(window), &result)
       case .depthwiseConvolution: return torch.pointee.depthwise_convolution(x[0], x[1], operand(2), &result)

@@ -28,7 +28,7 @@ import Testing
     optimizer: { learning_rate: 1e-3, warmup_steps: 5 }
     checkpoint: { every_steps: 4, every_minutes: 0, keep: 2 }
     evaluate: { every_steps: 20, batches: 1 }
-    samples: { every_steps: 0, seconds: 1, count: 0 }
+    samples: { every_steps: 0, seconds: 1, count: 1 }
     log: { every_steps: 1 }
     """.write(toFile: folder.path("recipe.yaml"), atomically: true, encoding: .utf8)
   }

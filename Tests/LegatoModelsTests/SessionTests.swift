@@ -31,6 +31,8 @@ import Testing
     return channels
   }
 
+  static func isFinite(_ chunk: AudioChunk) -> Bool { chunk.channels.allSatisfy { $0.allSatisfy(\.isFinite) } }
+
   @Test func sameSeedSameBytesAtAnyThreadCount() throws {
     let package = try Self.package()
     let one = Self.render(Session(package, options: .init(seed: 7), threads: 1), seconds: 2)
@@ -39,7 +41,8 @@ import Testing
     #expect(one == two)
     #expect(one == three)
     #expect(one[0].count == 96_000)
-    #expect(one.allSatisfy { $0.allSatisfy { abs($0) <= 1 } })
+    let loudest = one.joined().reduce(0) { max($0, abs($1)) }
+    #expect(loudest <= 1)
     #expect(one != Self.render(Session(package, options: .init(seed: 8), threads: 1), seconds: 2))
   }
 
@@ -93,7 +96,7 @@ import Testing
     let tone = (0..<48_000).map { Float($0 % 100) / 100 - 0.5 }
     try session.prompt([tone, tone])
     #expect(session.latents.position == 25)
-    #expect(session.next().channels[0].allSatisfy(\.isFinite))
+    #expect(Self.isFinite(session.next()))
   }
 
   @Test func aBadLatentIsCountedAndOvercome() throws {
@@ -103,10 +106,10 @@ import Testing
     // Noise far outside of what a model sees makes latents run away.
     session.options.temperature = 10
     session.options.steps = 1
-    for _ in 0..<30 { #expect(session.next().channels.allSatisfy { $0.allSatisfy(\.isFinite) }) }
+    for _ in 0..<30 { #expect(Self.isFinite(session.next())) }
     #expect(session.latents.recoveries > 0)
     session.options = .init(seed: 5)
-    for _ in 0..<5 { #expect(session.next().channels[0].allSatisfy(\.isFinite)) }
+    for _ in 0..<5 { #expect(Self.isFinite(session.next())) }
   }
 
   @Test func theAsynchronousStreamIsTheSameMusic() async throws {

@@ -110,21 +110,21 @@ private typealias H = KernelHarness
     }
   }
 
-  @Test(arguments: [(1, 3, 2, 8), (2, 5, 3, 10), (1, 2, 1, 66), (1, 1, 4, 64)])
-  func rotary(_ b: Int, _ t: Int, _ h: Int, _ d: Int) throws {
+  @Test(arguments: [(1, 3, 2, 8, 4), (2, 5, 3, 10, 3), (1, 2, 1, 66, 33), (1, 1, 4, 64, 24)])
+  func rotary(_ b: Int, _ t: Int, _ h: Int, _ d: Int, _ pairs: Int) throws {
     let x = H.normal(b * t * h * d, 1)
     let positions = [0, 3, 100_000, 20_000_000, 77].prefix(t).map { Int32($0) }
     var expected = [Double](repeating: 0, count: x.count)
     for r in 0..<b * t * h {
       for j in 0..<d / 2 {
-        let angle = Double(positions[r / h % t]) * pow(10000, -2 * Double(j) / Double(d))
+        let angle = j < pairs ? Double(positions[r / h % t]) * pow(10000, -2 * Double(j) / Double(d)) : 0
         let (p, q) = (Double(x[r * d + j]), Double(x[r * d + j + d / 2]))
         expected[r * d + j] = p * cos(angle) - q * sin(angle)
         expected[r * d + j + d / 2] = q * cos(angle) + p * sin(angle)
       }
     }
     try H.check(
-      LK_ROTARY, [.input(x), .integers(Array(positions)), .output(x.count)], [b, t, h, d], [10000],
+      LK_ROTARY, [.input(x), .integers(Array(positions)), .output(x.count)], [b, t, h, d, pairs], [10000],
       expect: [2: expected])
   }
 }

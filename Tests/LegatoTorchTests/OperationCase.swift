@@ -105,7 +105,8 @@ struct OperationCase: Sendable, CustomTestStringConvertible {
     OperationCase(.layerNorm(epsilon: 1e-3), [[2, 3, 6], [6], [6]]),
     OperationCase(.rmsNorm(epsilon: 1e-5), [[2, 6]]),
     OperationCase(.rmsNorm(epsilon: 1e-3), [[2, 3, 6], [6]]),
-    OperationCase(.rotary(base: 10_000), [[2, 3, 2, 6], [3]], integers: [1: [0, 5, 1000]]),
+    OperationCase(.rotary(base: 10_000, pairs: 3), [[2, 3, 2, 6], [3]], integers: [1: [0, 5, 1000]]),
+    OperationCase(.rotary(base: 10_000, pairs: 2), [[2, 3, 2, 6], [3]], integers: [1: [0, 5, 1000]]),
     OperationCase(.attention(window: 3), [[2, 6, 2, 4], [2, 6, 2, 4], [2, 6, 2, 4]]),
     OperationCase(.attention(window: 8), [[1, 5, 2, 4], [1, 5, 2, 4], [1, 5, 2, 4]]),
     OperationCase(

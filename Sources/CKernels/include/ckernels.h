@@ -70,8 +70,8 @@ typedef enum {
   // p: x [rows, n], weight or null, bias or null, out.  i: rows, n; f: epsilon
   LK_LAYER_NORM,
   LK_RMS_NORM,
-  // Rotary embedding on pairs (j, j + D/2). p: x [B, T, H, D], positions (int32 [T]), out.  i: B, T, H, D; f: base.
-  // angle = position * base^(-2j/D), computed in double (positions grow without bound).
+  // Rotary embedding on pairs (j, j + D/2). p: x [B, T, H, D], positions (int32 [T]), out.  i: B, T, H, D, pairs; f: base.
+  // angle = position * base^(-2j/D) for j < pairs, else 0; computed in double (positions grow without bound).
   LK_ROTARY,
   // Causal attention within a window, plus sinks that every position sees. p: q [B,T,H,D], k, v, sink_k [S,H,D] or null, sink_v, out [B,T,H,D].
   // i: B, T, H, D, window (position t sees t-window+1 ... t), S; f: scale

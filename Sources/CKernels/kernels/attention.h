@@ -3,7 +3,7 @@
 #include "elementary.h"
 
 static void kernel_rotary(const lk_call *c, int thread, int threads) {
-  const int64_t B = c->i[0], T = c->i[1], H = c->i[2], D = c->i[3], half = D / 2;
+  const int64_t B = c->i[0], T = c->i[1], H = c->i[2], D = c->i[3], half = D / 2, pairs = c->i[4];
   const float *x = c->p[0];
   const int32_t *positions = c->p[1];
   float *out = c->p[2];
@@ -16,7 +16,7 @@ static void kernel_rotary(const lk_call *c, int thread, int threads) {
     for (int64_t j = 0; j < half; j += W) {
       const int64_t n = lk_min64(W, half - j);
       vd angle = {0};
-      for (int64_t l = 0; l < n; l++) angle[l] = position * frequency, frequency *= ratio;
+      for (int64_t l = 0; l < n; l++) angle[l] = j + l < pairs ? position * frequency : 0, frequency *= ratio;
       const vf sine = v_sin_wide(angle, 0), cosine = v_sin_wide(angle, 1);
       for (int64_t h = 0; h < H; h++) {
         const float *p = x + (r * H + h) * D + j;

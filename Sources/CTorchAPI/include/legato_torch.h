@@ -9,7 +9,7 @@
 #pragma once
 #include <stdint.h>
 
-#define LEGATO_TORCH_ABI_VERSION 2
+#define LEGATO_TORCH_ABI_VERSION 3
 
 typedef struct lgt_tensor_s *lgt_tensor;
 
@@ -89,7 +89,7 @@ enum { lgt_sum, lgt_mean, lgt_max };
   F(linear, (lgt_tensor x, lgt_tensor weight, lgt_tensor bias, lgt_tensor *result))                             \
   F(layer_norm, (lgt_tensor x, lgt_tensor weight, lgt_tensor bias, float epsilon, lgt_tensor *result))          \
   F(rms_norm, (lgt_tensor x, lgt_tensor weight, float epsilon, lgt_tensor *result))                             \
-  F(rotary, (lgt_tensor x, lgt_tensor positions, float base, lgt_tensor *result))                               \
+  F(rotary, (lgt_tensor x, lgt_tensor positions, float base, int64_t pairs, lgt_tensor *result))                \
   F(attention, (lgt_tensor q, lgt_tensor k, lgt_tensor v, lgt_tensor sink_k, lgt_tensor sink_v, int64_t window, \
                 lgt_tensor *result))                                                                            \
   F(depthwise_convolution, (lgt_tensor x, lgt_tensor weight, lgt_tensor bias, lgt_tensor *result))              \

@@ -115,8 +115,8 @@ extension Operation {
       return [.init(kernel: LK_LAYER_NORM, pointers: [.operand(0), optional(1), optional(2), .output], ints: [rows(x), last], floats: [epsilon], work: count * 4)]
     case .rmsNorm(let epsilon):
       return [.init(kernel: LK_RMS_NORM, pointers: [.operand(0), optional(1), .none, .output], ints: [rows(x), last], floats: [epsilon], work: count * 4)]
-    case .rotary(let base):
-      return [.init(kernel: LK_ROTARY, pointers: [.operand(0), .operand(1), .output], ints: x, floats: [base], work: count * 16)]
+    case .rotary(let base, let pairs):
+      return [.init(kernel: LK_ROTARY, pointers: [.operand(0), .operand(1), .output], ints: x + [pairs], floats: [base], work: count * 16)]
     case .attention(let window):
       let sinks = shapes.count > 3 ? shapes[3][0] : 0
       return [
