@@ -1,9 +1,8 @@
 // The fused operations.
 #include <torch/csrc/autograd/custom_function.h>
 
-#include <mutex>
-#include <tuple>
-
+#include "attention.h"
+#include "depthwise.h"
 #include "support.h"
 
 using namespace legato;
@@ -67,35 +66,6 @@ struct Rotary : Function<Rotary> {
   }
 };
 
-// MARK: Attention
-
-/// What position t may see, to be added to the scores: `[T, sinks + T]`, 0 or −∞. Kept for the process: a model
-/// asks for the same few.
-at::Tensor mask(int64_t length, int64_t window, int64_t sinks, const at::TensorOptions &options) {
-  using Key = std::tuple<int64_t, int64_t, int64_t, std::string>;
-  static std::mutex mutex;
-  static std::vector<std::pair<Key, at::Tensor>> cache;
-  constexpr size_t kept = 16;
-  const Key key{length, window, sinks,
-                options.device().str() + c10::toString(c10::typeMetaToScalarType(options.dtype()))};
-  const std::lock_guard<std::mutex> lock(mutex);
-  for (const auto &[known, tensor] : cache)
-    if (known == key) return tensor;
-  at::NoGradGuard no_grad;
-  const auto positions = at::arange(length, options.dtype(at::kLong));
-  const auto distance = positions.unsqueeze(1) - positions.unsqueeze(0);
-  const auto hidden = distance.lt(0).logical_or(distance.ge(window));
-  auto made = at::zeros({length, sinks + length}, options);
-  made.narrow(1, sinks, length).masked_fill_(hidden, -std::numeric_limits<double>::infinity());
-  if (cache.size() >= kept) cache.erase(cache.begin());
-  cache.emplace_back(key, made);
-  return made;
-}
-
-at::Tensor with_sinks(const at::Tensor &sinks, const at::Tensor &x, int64_t batch) {
-  return at::cat({sinks.to(x.scalar_type()).unsqueeze(0).expand({batch, -1, -1, -1}), x}, 1);
-}
-
 }  // namespace
 
 int32_t lgt_linear(lgt_tensor x, lgt_tensor weight, lgt_tensor bias, lgt_tensor *result) {
@@ -131,37 +101,13 @@ int32_t lgt_rotary(lgt_tensor handle, lgt_tensor positions, float base, lgt_tens
 int32_t lgt_attention(lgt_tensor q, lgt_tensor k, lgt_tensor v, lgt_tensor sink_k, lgt_tensor sink_v, int64_t window,
                       lgt_tensor *result) {
   return produce(result, [&] {
-    const auto &first = get(q);
-    const auto type = first.device().type();
-    const bool autocast = at::autocast::is_autocast_enabled(type);
-    const auto dtype = autocast ? at::autocast::get_autocast_dtype(type) : at::kFloat;
-    const auto queries = first.to(dtype);
-    auto keys = get(k).to(dtype), values = get(v).to(dtype);
-    const int64_t length = queries.size(1);
-    int64_t sinks = 0;
-    if (sink_k != nullptr) {
-      sinks = get(sink_k).size(0);
-      keys = with_sinks(get(sink_k), keys, keys.size(0));
-      values = with_sinks(get(sink_v), values, values.size(0));
-    }
-    const bool plain = sinks == 0 && window >= length;
-    const auto bias = plain ? std::optional<at::Tensor>() : mask(length, window, sinks, queries.options());
-    return at::scaled_dot_product_attention(queries.transpose(1, 2), keys.transpose(1, 2), values.transpose(1, 2), bias,
-                                            /*dropout_p=*/0.0, /*is_causal=*/plain)
-        .transpose(1, 2);
+    return attention(get(q), get(k), get(v), optional(sink_k).value_or(at::Tensor()),
+                     optional(sink_v).value_or(at::Tensor()), window);
   });
 }
 
 int32_t lgt_depthwise_convolution(lgt_tensor x, lgt_tensor weight, lgt_tensor bias, lgt_tensor *result) {
-  return produce(result, [&] {
-    const auto &input = get(x), &taps = get(weight);
-    const int64_t width = taps.size(1), length = input.size(1);
-    const auto padded = at::constant_pad_nd(input, {0, 0, width - 1, 0}, 0);
-    auto y = padded.narrow(1, 0, length) * taps.select(1, 0);
-    if (bias != nullptr) y = y + get(bias);
-    for (int64_t tap = 1; tap < width; ++tap) y = at::addcmul(y, padded.narrow(1, tap, length), taps.select(1, tap));
-    return y;
-  });
+  return produce(result, [&] { return depthwise(get(x), get(weight), optional(bias).value_or(at::Tensor())); });
 }
 
 int32_t lgt_modulate(lgt_tensor x, lgt_tensor shift, lgt_tensor scale, lgt_tensor *result) {

@@ -1,4 +1,6 @@
 // One translation unit: libtorch's headers, not our code, are what takes the compiler its time.
+#include "attention.cpp"
+#include "depthwise.cpp"
 #include "entry.cpp"
 #include "fused.cpp"
 #include "library.cpp"

@@ -66,8 +66,9 @@ int32_t lgt_versions(const char **compiled, const char **loaded) {
   });
 }
 
-int32_t lgt_live_handles(int64_t *count) {
+int32_t lgt_live_handles(int64_t *count, int64_t *of_this_thread) {
   *count = live_handles.load();
+  *of_this_thread = thread_handles();
   return 0;
 }
 

@@ -65,11 +65,17 @@ fetch() {
   wheel=${LEGATO_TORCH_WHEEL:-}
   if [ -z "$wheel" ]; then
     python3 -m pip --version >/dev/null 2>&1 || fail "pip is missing. Install it with: $install"
-    say "Downloading torch $torch_version ($platform) from $index ..."
-    python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: \
-      --implementation cp --python-version 3.11 --abi cp311 --platform "$platform" \
-      --index-url "$index" --dest "$scratch" "torch==$torch_version" ||
-      fail "torch $torch_version could not be downloaded from $index. Check the network, or set LEGATO_TORCH_WHEEL or TORCH_DIR."
+    download() {
+      python3 -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: \
+        --implementation cp --python-version 3.11 --abi cp311 --platform "$platform" --dest "$scratch" \
+        "$@" "torch==$torch_version"
+    }
+    # First where pip is configured to look without a network (find-links): that answers at once.
+    if ! download --no-index >/dev/null 2>&1; then
+      say "Downloading torch $torch_version ($platform) from $index ..."
+      download --index-url "$index" ||
+        fail "torch $torch_version could not be downloaded from $index. Check the network, or set LEGATO_TORCH_WHEEL or TORCH_DIR."
+    fi
     wheel=$(ls "$scratch"/torch-*.whl)
   fi
   [ -f "$wheel" ] || fail "LEGATO_TORCH_WHEEL=$wheel does not exist"
@@ -114,7 +120,7 @@ fi
 # 2. The plug-in.
 plugin=$prefix/liblegato_torch.$extension
 stamp=$prefix/plugin.stamp
-flags=(-O2 -std=c++20 -fPIC -shared -fvisibility=hidden -Wall -Wextra -Wno-unused-parameter
+flags=(-O3 -std=c++20 -fPIC -shared -fvisibility=hidden -Wall -Wextra -Wno-unused-parameter
   -isystem "$torch/include" -isystem "$torch/include/torch/csrc/api/include" -I "$root/Sources/CTorchAPI/include")
 if [ "$(uname -s)" = Linux ]; then
   # DT_RPATH, unlike DT_RUNPATH, serves the dependencies of dependencies too; CUDA builds leave symbols for

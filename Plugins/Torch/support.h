@@ -25,6 +25,17 @@ namespace legato {
 
 inline std::atomic<int64_t> live_handles{0};
 
+/// Handles made less handles released by this thread: what a leak test can count while other threads work.
+inline int64_t &thread_handles() {
+  thread_local int64_t count = 0;
+  return count;
+}
+
+inline void count_handle(int64_t change) {
+  live_handles.fetch_add(change, std::memory_order_relaxed);
+  thread_handles() += change;
+}
+
 /// Text of this thread's latest failure.
 inline std::string &failure() {
   thread_local std::string text;
@@ -49,7 +60,7 @@ int32_t guarded(Body &&body) noexcept {
 
 inline lgt_tensor wrap(at::Tensor tensor) {
   auto *handle = new lgt_tensor_s{std::move(tensor)};
-  live_handles.fetch_add(1, std::memory_order_relaxed);
+  count_handle(1);
   return handle;
 }
 

@@ -21,7 +21,7 @@ int32_t lgt_release(lgt_tensor tensor) {
   if (tensor == nullptr) return 0;
   return guarded([&] {
     delete tensor;
-    live_handles.fetch_sub(1, std::memory_order_relaxed);
+    count_handle(-1);
   });
 }
 

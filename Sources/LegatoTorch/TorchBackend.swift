@@ -9,7 +9,7 @@ import LegatoTensor
 public final class TorchBackend: Backend {
   public let device: TorchDevice
   let plugin: TorchPlugin
-  var api: lgt_api_pointer { plugin.api }
+  var api: TorchTable { plugin.api }
 
   /// The first failure since the last ``check()``.
   private(set) var failure: TorchError?
@@ -56,7 +56,7 @@ public final class TorchBackend: Backend {
   }
 
   /// Runs a function of the table after earlier failures have been thrown.
-  func run(_ context: @autoclosure () -> String, _ body: (lgt_api_pointer) -> Int32) throws {
+  func run(_ context: @autoclosure () -> String, _ body: (TorchTable) -> Int32) throws {
     try check()
     try plugin.call(context(), body)
   }
@@ -66,7 +66,7 @@ public final class TorchBackend: Backend {
   /// Runs a function that gives a tensor; on failure keeps the error and gives zeros.
   func make(
     shape: [Int], dtype: DType = .float32, _ context: @autoclosure () -> String,
-    _ body: (lgt_api_pointer, inout lgt_tensor?) -> Int32
+    _ body: (TorchTable, inout lgt_tensor?) -> Int32
   ) -> Tensor {
     if failure == nil {
       var raw: lgt_tensor?

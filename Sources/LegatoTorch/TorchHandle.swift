@@ -3,9 +3,9 @@ import CTorchAPI
 /// One tensor of libtorch, given back when the last reference goes. Not `Sendable`: it belongs to one thread.
 final class TorchHandle {
   let raw: lgt_tensor
-  private let api: lgt_api_pointer
+  private let api: TorchTable
 
-  init(_ raw: lgt_tensor, _ api: lgt_api_pointer) {
+  init(_ raw: lgt_tensor, _ api: TorchTable) {
     self.raw = raw
     self.api = api
   }

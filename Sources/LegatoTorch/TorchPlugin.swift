@@ -16,7 +16,9 @@ struct TorchPlugin: Sendable {
   let path: String
 
   /// Loaded at first use; a failure is the same one each time.
-  static let shared = Result<TorchPlugin, TorchError> { () throws(TorchError) in try find() }
+  static let shared = Result<TorchPlugin, TorchError> { () throws(TorchError) in
+    try find(chosen: getenv("LEGATO_TORCH_PLUGIN").map { String(cString: $0) })
+  }
 
   #if canImport(Darwin)
     static let fileName = "liblegato_torch.dylib"
@@ -25,12 +27,12 @@ struct TorchPlugin: Sendable {
   #endif
   static let folder = ".tools/torch-plugin"
 
-  /// Tries, in order: `LEGATO_TORCH_PLUGIN` (and then nothing else: a wrong path must not fall back silently);
+  /// Tries, in order: `chosen`, the value of `LEGATO_TORCH_PLUGIN` (and then nothing else: a wrong path must not
+  /// fall back silently);
   /// beside the executable; `.tools/torch-plugin` in the folders above the executable, then in the working folder
   /// and those above it; the bare name, for the system's loader.
-  static func find() throws(TorchError) -> TorchPlugin {
-    if let value = getenv("LEGATO_TORCH_PLUGIN"), value.pointee != 0 {
-      let path = String(cString: value)
+  static func find(chosen: String?) throws(TorchError) -> TorchPlugin {
+    if let path = chosen, !path.isEmpty {
       switch try open(path) {
       case .opened(let plugin): return plugin
       case .absent(let reason): throw .pluginNotFound(attempts: ["LEGATO_TORCH_PLUGIN=\(path): \(reason)"])
@@ -132,10 +134,10 @@ struct TorchPlugin: Sendable {
   }
 
   /// Runs a function of the table and throws what it reports.
-  func call(_ context: @autoclosure () -> String, _ body: (lgt_api_pointer) -> Int32) throws(TorchError) {
+  func call(_ context: @autoclosure () -> String, _ body: (TorchTable) -> Int32) throws(TorchError) {
     guard body(api) != 0 else { return }
     throw TorchError.reported(context: context(), reason: failure())
   }
 }
 
-typealias lgt_api_pointer = UnsafePointer<lgt_api>
+typealias TorchTable = UnsafePointer<lgt_api>

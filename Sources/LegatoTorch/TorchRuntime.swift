@@ -94,11 +94,11 @@ public enum TorchRuntime {
     return Memory(allocated: Int(allocated), maximum: Int(maximum))
   }
 
-  /// Tensors that are alive: the leak test.
-  public static func liveHandles() throws -> Int {
-    var count: Int64 = 0
-    try plugin().call("liveHandles") { $0.pointee.live_handles(&count) }
-    return Int(count)
+  /// Tensors that are alive, in the process and of those that this thread made: the leak test.
+  public static func liveHandles() throws -> (process: Int, thread: Int) {
+    var (process, thread): (Int64, Int64) = (0, 0)
+    try plugin().call("liveHandles") { $0.pointee.live_handles(&process, &thread) }
+    return (Int(process), Int(thread))
   }
 
   static func plugin() throws(TorchError) -> TorchPlugin { try TorchPlugin.shared.get() }

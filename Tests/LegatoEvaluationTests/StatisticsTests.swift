@@ -56,7 +56,9 @@ func normalRows(_ n: Int, _ d: Int, seed: UInt64) -> [Float] {
     let rows = normalRows(1000, 3, seed: 1).map { $0 + 1000 }
     let whole = GaussianStatistics(rows: rows, dimension: 3)
     var merged = GaussianStatistics(dimension: 3)
-    for range in [0..<3, 3..<600, 600..<600, 600..<3000] { merged.merge(.init(rows: Array(rows[range]), dimension: 3)) }
+    for range in [0..<3, 3..<600, 600..<600, 600..<3000] {
+      merged.merge(.init(rows: Array(rows[range]), dimension: 3))
+    }
     #expect(merged.count == 1000)
     #expect(zip(whole.mean, merged.mean).allSatisfy { abs($0 - $1) < 1e-9 })
     #expect(zip(whole.covariance, merged.covariance).allSatisfy { abs($0 - $1) < 1e-9 })
@@ -73,7 +75,9 @@ func normalRows(_ n: Int, _ d: Int, seed: UInt64) -> [Float] {
     let (s, t) = ([1.0, 4, 9, 0.25], [4.0, 1, 9, 0])
     let a = GaussianStatistics(count: 100, mean: [0, 1, 2, 3], covariance: diagonal(s))
     let b = GaussianStatistics(count: 100, mean: [1, 1, 0, 3], covariance: diagonal(t))
-    let covariances = zip(s, t).reduce(0) { $0 + ($1.0.squareRoot() - $1.1.squareRoot()) * ($1.0.squareRoot() - $1.1.squareRoot()) }
+    let covariances = zip(s, t).reduce(0) {
+      $0 + ($1.0.squareRoot() - $1.1.squareRoot()) * ($1.0.squareRoot() - $1.1.squareRoot())
+    }
     let distance = FrechetDistance(reference: a, b)
     #expect(abs(distance.meanTerm - 5) < 1e-12)
     #expect(abs(distance.value - (5 + covariances)) < 1e-12)
@@ -117,7 +121,8 @@ func normalRows(_ n: Int, _ d: Int, seed: UInt64) -> [Float] {
 @Suite struct MaximumMeanDiscrepancyTests {
   @Test func separatesDistributions() throws {
     let a = normalRows(300, 4, seed: 7)
-    let same = try #require(MaximumMeanDiscrepancy.unbiased(reference: a, normalRows(300, 4, seed: 8), dimension: 4))
+    let same = try #require(
+      MaximumMeanDiscrepancy.unbiased(reference: a, normalRows(300, 4, seed: 8), dimension: 4))
     let shifted = normalRows(300, 4, seed: 8).map { $0 + 1 }
     let far = try #require(MaximumMeanDiscrepancy.unbiased(reference: a, shifted, dimension: 4))
     #expect(abs(same) < 0.01)

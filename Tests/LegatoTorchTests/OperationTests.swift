@@ -88,12 +88,35 @@ extension Torch {
         ])
     }
 
-    @Test(arguments: [(40, 7, 2), (130, 32, 1), (64, 64, 0)])
+    /// Long sequences are cut into blocks; whole and broken numbers of them, and lengths where cutting begins.
+    @Test(arguments: [
+      (40, 7, 2), (142, 7, 2), (141, 7, 1), (64, 64, 0), (200, 10, 0), (257, 64, 3), (130, 1, 1),
+    ])
     func attentionAtLength(length: Int, window: Int, sinks: Int) throws {
-      var shapes = [[Int]](repeating: [1, length, 2, 8], count: 3)
-      if sinks > 0 { shapes += [[sinks, 2, 8], [sinks, 2, 8]] }
+      var shapes = [[Int]](repeating: [2, length, 2, 4], count: 3)
+      if sinks > 0 { shapes += [[sinks, 2, 4], [sinks, 2, 4]] }
       let test = OperationCase(.attention(window: window), shapes)
       try value(test)
+
+      // Gradients against those of the composition, and bf16 against f32.
+      let backend = try TorchBackend()
+      func gradients(composed: Bool) throws -> (value: [Float], gradients: [[Float]]) {
+        backend.composesFusedOperations = composed
+        let x = try tensors(test.operands(), of: test, on: backend)
+        let y = Tensor.apply(test.operation, x)
+        let factors = backend.tensor((0..<y.count).map { Float($0 % 11) / 11 - 0.5 }, shape: y.shape)
+        try backend.backward((y * factors).sum())
+        return (y.floats(), try x.map { try #require(try backend.gradient(of: $0)) })
+      }
+      let (fused, composed) = (try gradients(composed: false), try gradients(composed: true))
+      for (a, b) in zip(fused.gradients, composed.gradients) {
+        expectClose(a, b.map(Double.init), 5e-5, "gradient of \(test)")
+      }
+      let half = try backend.autocast { try gradients(composed: false) }
+      expectClose(half.value, composed.value.map(Double.init), 0.03, "bf16 \(test)")
+      for (a, b) in zip(half.gradients, composed.gradients) {
+        expectClose(a, b.map(Double.init), 0.05, "bf16 gradient of \(test)")
+      }
     }
   }
 }

@@ -78,6 +78,7 @@ typedef enum {
   LK_ATTENTION,
   // The same on a stream. p: q, k, v (as above, T new positions), sink_k, sink_v, cache_k [B, window, H, D] (ring: slot = position % window), cache_v, position (int32 [1]: of the first new one), out.
   // i: B, T, H, D, window, S; f: scale.  Each new position is written to its slot before its query is answered, so T may be any number.
+  // Bit for bit what LK_ATTENTION gives over the same positions, however the stream is cut (the convolution and overlap-add streams likewise).
   LK_ATTENTION_STREAM,
   // Causal depthwise convolution. p: x [B,T,C], w [C,K], bias [C] or null, out [B,T,C].  i: B, T, C, K.  out[t] = sum_j w[j] * x[t-K+1+j], zeros before the start
   LK_DEPTHWISE,

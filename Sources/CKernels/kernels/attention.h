@@ -38,87 +38,155 @@ typedef struct {
 
 #define LK_CHUNK 64
 
+// The running softmax of one query; its weighted sum so far is kept in `out`.
 typedef struct {
-  float max, sum;
-} lk_softmax_state;
+  const float *q;
+  float *out;
+  int64_t begin, end;  // the keys of the present chunk that it sees
+  float max, sum, correction;
+  float p[LK_CHUNK];  // scores, then their exponentials
+} lk_query;
 
-// Adds keys begin ..< end (places in a chunk of 64) to the running softmax of one query, whose weighted sum is kept in out.
-LK_INLINE void attend_chunk(const float *q, float *out, const lk_head *h, const float *const *keys, const float *const *values, int64_t begin, int64_t end, lk_softmax_state *state) {
-  const int64_t D = h->D;
-  float p[LK_CHUNK];
-  for (int64_t j = 0; j < LK_CHUNK; j += W) v_store(p + j, v_set(-__builtin_inff()));
-  int64_t j = begin;
-  for (; j + 4 <= end; j += 4) {
-    vf s0 = v_zero(), s1 = v_zero(), s2 = v_zero(), s3 = v_zero();
-    int64_t d = 0;
-    for (; d + W <= D; d += W) {
-      vf a = v_load(q + d);
-      s0 = v_fma(a, v_load(keys[j] + d), s0), s1 = v_fma(a, v_load(keys[j + 1] + d), s1);
-      s2 = v_fma(a, v_load(keys[j + 2] + d), s2), s3 = v_fma(a, v_load(keys[j + 3] + d), s3);
-    }
-    if (d < D) {
-      int64_t n = D - d;
-      vf a = v_load_part(q + d, n);
-      s0 = v_fma(a, v_load_part(keys[j] + d, n), s0), s1 = v_fma(a, v_load_part(keys[j + 1] + d, n), s1);
-      s2 = v_fma(a, v_load_part(keys[j + 2] + d, n), s2), s3 = v_fma(a, v_load_part(keys[j + 3] + d, n), s3);
-    }
-    p[j] = v_sum(s0) * h->scale, p[j + 1] = v_sum(s1) * h->scale;
-    p[j + 2] = v_sum(s2) * h->scale, p[j + 3] = v_sum(s3) * h->scale;
+// Scores of `nq` queries against `nk` keys: one accumulator each along D, summed by the tree of v_sum.
+LK_INLINE void score_block(const int nq, const int nk, lk_query *query, const float *const *keys, int64_t j, int64_t D, float scale) {
+  vf s[4][4];
+  LK_UNROLL
+  for (int i = 0; i < nq; i++) {
+    LK_UNROLL
+    for (int l = 0; l < nk; l++) s[i][l] = v_zero();
   }
-  for (; j < end; j++) {
-    vf s = v_zero();
-    int64_t d = 0;
-    for (; d + W <= D; d += W) s = v_fma(v_load(q + d), v_load(keys[j] + d), s);
-    if (d < D) s = v_fma(v_load_part(q + d, D - d), v_load_part(keys[j] + d, D - d), s);
-    p[j] = v_sum(s) * h->scale;
-  }
-  vf m = v_load(p);
-  for (int64_t l = W; l < LK_CHUNK; l += W) m = v_max(v_load(p + l), m);
-  float max = v_max_lane(m);
-  const int first = state->max == -__builtin_inff();
-  if (state->max > max) max = state->max;
-  vf sum = v_zero(), center = v_set(max);
-  for (int64_t l = 0; l < LK_CHUNK; l += W) {
-    vf e = v_exp(v_load(p + l) - center);
-    v_store(p + l, e);
-    sum += e;
-  }
-  const float correction = first ? 0.0f : v_exp(v_set(state->max - max))[0];
-  state->sum = state->sum * correction + v_sum(sum);
-  state->max = max;
   int64_t d = 0;
-  for (; d + 4 * W <= D; d += 4 * W) {
-    vf o[4];
+  for (; d + W <= D; d += W) {
     LK_UNROLL
-    for (int l = 0; l < 4; l++) o[l] = first ? v_zero() : v_load(out + d + l * W) * correction;
-    for (int64_t i = begin; i < end; i++) {
-      vf w = v_set(p[i]);
+    for (int l = 0; l < nk; l++) {
+      vf k = v_load(keys[j + l] + d);
       LK_UNROLL
-      for (int l = 0; l < 4; l++) o[l] = v_fma(w, v_load(values[i] + d + l * W), o[l]);
+      for (int i = 0; i < nq; i++) s[i][l] = v_fma(v_load(query[i].q + d), k, s[i][l]);
     }
-    LK_UNROLL
-    for (int l = 0; l < 4; l++) v_store(out + d + l * W, o[l]);
   }
-  for (; d < D; d += W) {
-    vf o = first ? v_zero() : v_load_n(out + d, D - d) * correction;
-    for (int64_t i = begin; i < end; i++) o = v_fma(v_set(p[i]), v_load_n(values[i] + d, D - d), o);
-    v_store_n(out + d, o, D - d);
+  if (d < D) {
+    LK_UNROLL
+    for (int l = 0; l < nk; l++) {
+      vf k = v_load_part(keys[j + l] + d, D - d);
+      LK_UNROLL
+      for (int i = 0; i < nq; i++) s[i][l] = v_fma(v_load_part(query[i].q + d, D - d), k, s[i][l]);
+    }
+  }
+  LK_UNROLL
+  for (int i = 0; i < nq; i++) {
+    float sums[4];
+    if (nk == 4) v_sum4(s[i][0], s[i][1], s[i][2], s[i][3], sums);
+    else sums[0] = v_sum(s[i][0]);
+    LK_UNROLL
+    for (int l = 0; l < nk; l++) query[i].p[j + l] = sums[l] * scale;
   }
 }
 
-// One query. Chunks of keys begin at multiples of 64 in absolute position (sinks have chunks of their own, before them),
-// so that a stream and an offline pass over the same positions give the same bits.
-static void attend(const lk_head *h, const float *q, int64_t position, float *out) {
-  const float *keys[LK_CHUNK], *values[LK_CHUNK];
-  lk_softmax_state state = {-__builtin_inff(), 0.0f};
-  for (int64_t s = 0; s < h->sinks; s += LK_CHUNK) {
-    int64_t n = lk_min64(LK_CHUNK, h->sinks - s);
-    for (int64_t j = 0; j < n; j++) keys[j] = h->sink_k + (s + j) * h->stride, values[j] = h->sink_v + (s + j) * h->stride;
-    attend_chunk(q, out, h, keys, values, 0, n, &state);
+// out += p[i] * values[i] for i in begin ..< end, in that order.
+LK_INLINE void weigh_block(const int nq, lk_query *query, const float *const *values, int64_t begin, int64_t end, int64_t D) {
+  if (begin >= end) return;
+  enum { V = W == 16 || W == 4 ? 4 : 2 };
+  int64_t d = 0;
+  for (; d + V * W <= D; d += V * W) {
+    vf o[4][V];
+    LK_UNROLL
+    for (int i = 0; i < nq; i++) {
+      LK_UNROLL
+      for (int l = 0; l < V; l++) o[i][l] = v_load(query[i].out + d + l * W);
+    }
+    for (int64_t t = begin; t < end; t++) {
+      LK_UNROLL
+      for (int l = 0; l < V; l++) {
+        vf v = v_load(values[t] + d + l * W);
+        LK_UNROLL
+        for (int i = 0; i < nq; i++) o[i][l] = v_fma(v_set(query[i].p[t]), v, o[i][l]);
+      }
+    }
+    LK_UNROLL
+    for (int i = 0; i < nq; i++) {
+      LK_UNROLL
+      for (int l = 0; l < V; l++) v_store(query[i].out + d + l * W, o[i][l]);
+    }
   }
-  const int64_t low = lk_max64(0, position - h->window + 1);
-  for (int64_t base = low / LK_CHUNK * LK_CHUNK; base <= position; base += LK_CHUNK) {
-    int64_t begin = lk_max64(low, base), end = lk_min64(position + 1, base + LK_CHUNK);
+  for (; d < D; d += W) {
+    vf o[4];
+    LK_UNROLL
+    for (int i = 0; i < nq; i++) o[i] = v_load_n(query[i].out + d, D - d);
+    for (int64_t t = begin; t < end; t++) {
+      vf v = v_load_n(values[t] + d, D - d);
+      LK_UNROLL
+      for (int i = 0; i < nq; i++) o[i] = v_fma(v_set(query[i].p[t]), v, o[i]);
+    }
+    LK_UNROLL
+    for (int i = 0; i < nq; i++) v_store_n(query[i].out + d, o[i], D - d);
+  }
+}
+
+// Adds the chunk's keys to the running softmax of every query.
+LK_INLINE void attend_chunk(const int nq, lk_query *query, const lk_head *h, const float *const *keys, const float *const *values) {
+  const int64_t D = h->D;
+  int64_t from = LK_CHUNK, to = 0, all_from = 0, all_to = LK_CHUNK;
+  for (int i = 0; i < nq; i++) {
+    from = lk_min64(from, query[i].begin), to = lk_max64(to, query[i].end);
+    all_from = lk_max64(all_from, query[i].begin), all_to = lk_min64(all_to, query[i].end);
+  }
+  int64_t j = from;
+  for (; j + 4 <= to; j += 4) score_block(nq, 4, query, keys, j, D, h->scale);
+  for (; j < to; j++) score_block(nq, 1, query, keys, j, D, h->scale);
+  for (int i = 0; i < nq; i++) {
+    lk_query *a = &query[i];
+    if (a->begin >= a->end) continue;
+    for (int64_t l = 0; l < a->begin; l++) a->p[l] = -__builtin_inff();
+    for (int64_t l = a->end; l < LK_CHUNK; l++) a->p[l] = -__builtin_inff();
+    vf m = v_load(a->p);
+    for (int64_t l = W; l < LK_CHUNK; l += W) m = v_max(v_load(a->p + l), m);
+    float max = v_max_lane(m);
+    if (a->max > max) max = a->max;
+    vf sum = v_zero(), center = v_set(max);
+    for (int64_t l = 0; l < LK_CHUNK; l += W) {
+      vf e = v_exp(v_load(a->p + l) - center);
+      v_store(a->p + l, e);
+      sum += e;
+    }
+    if (a->max != max) {
+      const vf correction = v_exp(v_set(a->max - max));
+      a->sum *= correction[0];
+      for (int64_t d = 0; d < D; d += W) v_store_n(a->out + d, v_load_n(a->out + d, D - d) * correction, D - d);
+    }
+    a->sum += v_sum(sum);
+    a->max = max;
+  }
+  // Keys that all queries see together, the ragged ends one by one: a key outside a window is never multiplied by zero,
+  // for it may be infinite.
+  if (nq > 1 && all_from < all_to) {
+    for (int i = 0; i < nq; i++) weigh_block(1, query + i, values, query[i].begin, all_from, D);
+    weigh_block(nq, query, values, all_from, all_to, D);
+    for (int i = 0; i < nq; i++) weigh_block(1, query + i, values, all_to, query[i].end, D);
+  } else {
+    for (int i = 0; i < nq; i++) weigh_block(1, query + i, values, query[i].begin, query[i].end, D);
+  }
+}
+
+// `nq` queries at consecutive positions. Chunks of keys begin at multiples of 64 in absolute position (sinks have chunks of
+// their own, before them), and a query's arithmetic is the same alone and among others, so that a stream, cut anyhow, and an
+// offline pass over the same positions give the same bits.
+LK_INLINE void attend(const int nq, const lk_head *h, const float *q, int64_t position, float *out) {
+  const float *keys[LK_CHUNK], *values[LK_CHUNK];
+  lk_query query[4];
+  for (int i = 0; i < nq; i++) {
+    query[i].q = q + i * h->stride, query[i].out = out + i * h->stride;
+    query[i].max = -__builtin_inff(), query[i].sum = 0.0f;
+    memset(query[i].out, 0, (size_t)h->D * sizeof(float));
+  }
+  for (int64_t s = 0; s < h->sinks; s += LK_CHUNK) {
+    const int64_t n = lk_min64(LK_CHUNK, h->sinks - s);
+    for (int64_t j = 0; j < n; j++) keys[j] = h->sink_k + (s + j) * h->stride, values[j] = h->sink_v + (s + j) * h->stride;
+    for (int i = 0; i < nq; i++) query[i].begin = 0, query[i].end = n;
+    attend_chunk(nq, query, h, keys, values);
+  }
+  const int64_t low = lk_max64(0, position - h->window + 1), high = position + nq;
+  for (int64_t base = low / LK_CHUNK * LK_CHUNK; base < high; base += LK_CHUNK) {
+    const int64_t begin = lk_max64(low, base), end = lk_min64(high, base + LK_CHUNK);
     int64_t slot = begin < h->first ? begin % h->window : 0;
     for (int64_t t = begin; t < end; t++) {
       if (t >= h->first) {
@@ -128,10 +196,23 @@ static void attend(const lk_head *h, const float *q, int64_t position, float *ou
         if (++slot == h->window) slot = 0;
       }
     }
-    attend_chunk(q, out, h, keys, values, begin - base, end - base, &state);
+    for (int i = 0; i < nq; i++) {
+      query[i].begin = lk_max64(begin, position + i - h->window + 1) - base;
+      query[i].end = lk_min64(end, position + i + 1) - base;
+    }
+    attend_chunk(nq, query, h, keys, values);
   }
-  const float inverse = 1.0f / state.sum;
-  for (int64_t d = 0; d < h->D; d += W) v_store_n(out + d, v_load_n(out + d, h->D - d) * inverse, h->D - d);
+  for (int i = 0; i < nq; i++) {
+    const float inverse = 1.0f / query[i].sum;
+    for (int64_t d = 0; d < h->D; d += W) v_store_n(query[i].out + d, v_load_n(query[i].out + d, h->D - d) * inverse, h->D - d);
+  }
+}
+
+// Queries t0 ..< t1 of the call, whose first one is at position h->first.
+static void attend_range(const lk_head *h, const float *q, float *out, int64_t t0, int64_t t1) {
+  int64_t t = t0;
+  for (; t + 4 <= t1; t += 4) attend(4, h, q + t * h->stride, h->first + t, out + t * h->stride);
+  for (; t < t1; t++) attend(1, h, q + t * h->stride, h->first + t, out + t * h->stride);
 }
 
 static void kernel_attention(const lk_call *c, int thread, int threads) {
@@ -148,8 +229,7 @@ static void kernel_attention(const lk_call *c, int thread, int threads) {
       .k = (const float *)c->p[1] + offset, .v = (const float *)c->p[2] + offset,
       .sinks = S, .window = window, .first = 0, .stride = stride, .D = D, .scale = c->f[0],
     };
-    for (int64_t t = block * 32; t < lk_min64(T, block * 32 + 32); t++)
-      attend(&h, (const float *)c->p[0] + offset + t * stride, t, (float *)c->p[5] + offset + t * stride);
+    attend_range(&h, (const float *)c->p[0] + offset, (float *)c->p[5] + offset, block * 32, lk_min64(T, block * 32 + 32));
   }
 }
 
@@ -168,8 +248,7 @@ static void kernel_attention_stream(const lk_call *c, int thread, int threads) {
     };
     // The call's own keys are read where they lie and enter the ring only once every query of this head is answered:
     // the same as writing each before its query, and no query finds its window overwritten by a later position.
-    for (int64_t t = 0; t < T; t++)
-      attend(&h, (const float *)c->p[0] + offset + t * stride, first + t, (float *)c->p[8] + offset + t * stride);
+    attend_range(&h, (const float *)c->p[0] + offset, (float *)c->p[8] + offset, 0, T);
     for (int64_t t = lk_max64(0, T - window); t < T; t++) {
       int64_t slot = (first + t) % window * stride;
       memcpy(ring_k + slot, h.k + t * stride, (size_t)D * sizeof(float));

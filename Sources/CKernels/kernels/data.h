@@ -14,9 +14,36 @@ static void copy_row(const float *in, int64_t stride_in, float *out, int64_t str
   }
 }
 
+// A transposition: `along` walks the input's contiguous axis, the last axis the output's. Tiles of 16 by 16, so that a cache
+// line that is read is used whole. Units are tiles of `along` by the whole last axis, for every index of the other axes.
+static void copy_transposed(const float *in, float *out, const int64_t *dims, const int64_t *si, const int64_t *so, int rank, int along, int thread, int threads) {
+  const int last = rank - 1;
+  const int64_t tiles = (dims[along] + 15) / 16;
+  int64_t units = tiles, begin, end;
+  for (int d = 0; d < last; d++)
+    if (d != along) units *= dims[d];
+  lk_share(units, 1, thread, threads, &begin, &end);
+  for (int64_t u = begin; u < end; u++) {
+    int64_t rest = u / tiles, a0 = u % tiles * 16, oi = 0, oo = 0;
+    for (int d = last - 1; d >= 0; d--) {
+      if (d == along) continue;
+      int64_t index = rest % dims[d];
+      rest /= dims[d];
+      oi += index * si[d], oo += index * so[d];
+    }
+    const int64_t na = lk_min64(16, dims[along] - a0);
+    for (int64_t j0 = 0; j0 < dims[last]; j0 += 16) {
+      const int64_t nj = lk_min64(16, dims[last] - j0);
+      const float *p = in + oi + a0 * si[along] + j0 * si[last];
+      float *q = out + oo + a0 * so[along] + j0 * so[last];
+      for (int64_t a = 0; a < na; a++)
+        for (int64_t j = 0; j < nj; j++) memcpy(q + a * so[along] + j * so[last], p + a * si[along] + j * si[last], 4);
+    }
+  }
+}
+
 static void kernel_copy(const lk_call *c, int thread, int threads) {
-  const char *base_in = c->p[0];
-  const float *in = (const float *)base_in + c->i[19];
+  const float *in = (const float *)c->p[0] + c->i[19];
   float *out = (float *)c->p[1] + c->i[20];
   int64_t dims[LK_MAX_RANK], si[LK_MAX_RANK], so[LK_MAX_RANK], count = 1;
   int rank = 0;
@@ -31,6 +58,12 @@ static void kernel_copy(const lk_call *c, int thread, int threads) {
     }
   }
   if (rank == 0) dims[0] = 1, si[0] = 1, so[0] = 1, rank = 1;
+  if (si[rank - 1] != 1 && dims[rank - 1] > 1)
+    for (int d = rank - 2; d >= 0; d--)
+      if (si[d] == 1 && dims[d] > 1) {
+        copy_transposed(in, out, dims, si, so, rank, d, thread, threads);
+        return;
+      }
   int64_t begin, end;
   lk_share(count, 16 * W, thread, threads, &begin, &end);
   const int64_t inner = dims[rank - 1];

@@ -21,6 +21,7 @@ typedef uint8_t v4 __attribute__((vector_size(W / 2)));
 #endif
 #define LK_NR 4
 #define LK_M1 8
+#define LK_AHEAD 768  // bytes
 
 typedef struct {
   const float *x;
@@ -37,16 +38,25 @@ typedef struct {
 LK_INLINE vf v_from_bf16(v16 a) { return (vf)(__builtin_convertvector(a, vu) << 16); }
 
 LK_INLINE vf v_from_int4(v4 a) {
-  v4 low = a & 15, high = a >> 4;
-#if W == 16
-  v8 both = (v8)__builtin_shufflevector(low, high, 0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15);
-#elif W == 8
-  v8 both = (v8)__builtin_shufflevector(low, high, 0, 4, 1, 5, 2, 6, 3, 7);
+#if defined(LK_AVX512_BUILD)
+  // Byte j to lanes 2j and 2j + 1, the second four bits further down; the table looks at the low four bits alone.
+  __m512i q = _mm512_cvtepu8_epi64((__m128i)__builtin_shufflevector(a, a, 0, 1, 2, 3, 4, 5, 6, 7, -1, -1, -1, -1, -1, -1, -1, -1));
+  q = _mm512_or_si512(q, _mm512_slli_epi64(q, 28));
+  return (vf)_mm512_permutexvar_ps(q, _mm512_setr_ps(-8, -7, -6, -5, -4, -3, -2, -1, 0, 1, 2, 3, 4, 5, 6, 7));
+#elif defined(LK_AVX2_BUILD)
+  int32_t word;
+  memcpy(&word, &a, 4);
+  __m256i q = _mm256_cvtepu8_epi64(_mm_cvtsi32_si128(word));
+  q = _mm256_and_si256(_mm256_or_si256(q, _mm256_slli_epi64(q, 28)), _mm256_set1_epi32(15));
+  return (vf)_mm256_cvtepi32_ps(_mm256_sub_epi32(q, _mm256_set1_epi32(8)));
 #else
+  v4 low = a & 15, high = a >> 4;
   v8 both = (v8)__builtin_shufflevector(low, high, 0, 2, 1, 3);
-#endif
   return __builtin_convertvector(__builtin_convertvector(both, vi) - 8, vf);
+#endif
 }
+
+LK_INLINE int64_t offset_of(const int format, int64_t k) { return format == LK_F32 ? 4 * k : format == LK_BF16 ? 2 * k : format == LK_INT8 ? k : k / 2; }
 
 // W weights from column k; n of them (0 < n < W) in the partial form, the others zero.
 LK_INLINE vf weights_at(const int format, const char *row, int64_t k) {
@@ -102,13 +112,40 @@ LK_INLINE void dot_block(const int format, const int mr, const int nr, const lk_
   }
   const int scaled = format == LK_INT8 || format == LK_INT4;
   const int64_t groups = scaled ? d->groups : 1, group = scaled ? d->group : d->K;
+  const int fetches = mr == 1 && nr == LK_M1;
+  const int line = format == LK_F32 ? 16 : format == LK_BF16 ? 32 : format == LK_INT8 ? 64 : 128;
+  const char *const row_end = w[0] + d->bytes_w;
   int64_t k = 0;
   for (int64_t g = 0; g < groups; g++) {
     vf scale[8];
     LK_UNROLL
     for (int j = 0; j < nr; j++) scale[j] = scaled ? v_set(d->scales[(n + j) * d->groups + g]) : v_zero();
     const int64_t stop = k + group;
+    // One row of x: bound by memory. A cache line of every row at a time, each fetched long before its turn; near a row's end,
+    // from the row of the next block.
+    for (; fetches && k + line <= stop; k += line) {
+      const char *ahead = w[0] + offset_of(format, k) + LK_AHEAD;
+      if (ahead >= row_end) ahead += (nr - 1) * d->bytes_w;
+      LK_UNROLL
+      for (int j = 0; j < nr; j++) __builtin_prefetch(ahead + j * d->bytes_w);
+      LK_UNROLL
+      for (int u = 0; u < line / W; u++) {
+        const vf a = v_load(x[0] + k + u * W);
+        LK_UNROLL
+        for (int j = 0; j < nr; j++) {
+          vf b = weights_at(format, w[j], k + u * W);
+          if (scaled) b = b * scale[j];
+          acc[0][j] = v_fma(a, b, acc[0][j]);
+        }
+      }
+    }
     for (; k + W <= stop; k += W) {
+      if (mr > 1 && nr > 1) {
+        const char *ahead = w[0] + offset_of(format, k) + LK_AHEAD;
+        if (ahead >= row_end) ahead += (nr - 1) * d->bytes_w;
+        LK_UNROLL
+        for (int j = 0; j < nr; j++) __builtin_prefetch(ahead + j * d->bytes_w);
+      }
       vf a[8];
       LK_UNROLL
       for (int i = 0; i < mr; i++) a[i] = v_load(x[i] + k);
@@ -138,11 +175,13 @@ LK_INLINE void dot_block(const int format, const int mr, const int nr, const lk_
   LK_UNROLL
   for (int i = 0; i < mr; i++) {
     float *out = d->out + (m + i) * d->stride_out + n;
+    float sums[8];
     LK_UNROLL
-    for (int j = 0; j < nr; j++) {
-      float sum = v_sum(acc[i][j]);
-      out[j] = d->bias ? sum + d->bias[n + j] : sum;
-    }
+    for (int j = 0; j + 4 <= nr; j += 4) v_sum4(acc[i][j], acc[i][j + 1], acc[i][j + 2], acc[i][j + 3], sums + j);
+    LK_UNROLL
+    for (int j = nr & ~3; j < nr; j++) sums[j] = v_sum(acc[i][j]);
+    LK_UNROLL
+    for (int j = 0; j < nr; j++) out[j] = d->bias ? sums[j] + d->bias[n + j] : sums[j];
   }
 }
 

@@ -25,6 +25,21 @@ static void kernel_linear(const lk_call *c, int thread, int threads) {
   }
 }
 
+// Rows of a by vectors of b in one block of the product with b [K, N].
+#if defined(LK_AVX512_BUILD)
+#define LK_OUTER_ROWS 6
+#define LK_OUTER_VECTORS 4
+#elif defined(LK_AVX2_BUILD)
+#define LK_OUTER_ROWS 6
+#define LK_OUTER_VECTORS 2
+#elif defined(LK_NEON_BUILD)
+#define LK_OUTER_ROWS 5
+#define LK_OUTER_VECTORS 4
+#else
+#define LK_OUTER_ROWS 4
+#define LK_OUTER_VECTORS 2
+#endif
+
 // out[m ..< m + mr, n ..< n + nv vectors] = a . b, b [K, N]: one accumulator an output, k in order.
 LK_INLINE void outer_block(const int mr, const int nv, const float *a, const float *b, float *out, int64_t K, int64_t N, int64_t columns) {
   vf acc[8][4];
@@ -56,14 +71,15 @@ LK_INLINE void outer_block(const int mr, const int nv, const float *a, const flo
 }
 
 static void outer_range(const float *a, const float *b, float *out, int64_t K, int64_t N, int64_t m0, int64_t m1, int64_t n0, int64_t n1) {
+  enum { V = LK_OUTER_VECTORS };
   int64_t m = m0;
 #define COLUMNS(MR)                                                                                                  \
   {                                                                                                                  \
     int64_t n = n0;                                                                                                  \
-    for (; n + 4 * W <= n1; n += 4 * W) outer_block(MR, 4, a + m * K, b + n, out + m * N + n, K, N, 0);              \
+    for (; n + V * W <= n1; n += V * W) outer_block(MR, V, a + m * K, b + n, out + m * N + n, K, N, 0);              \
     for (; n < n1; n += W) outer_block(MR, 1, a + m * K, b + n, out + m * N + n, K, N, lk_min64(W, n1 - n));         \
   }
-  for (; m + LK_MR <= m1; m += LK_MR) COLUMNS(LK_MR)
+  for (; m + LK_OUTER_ROWS <= m1; m += LK_OUTER_ROWS) COLUMNS(LK_OUTER_ROWS)
   for (; m < m1; m++) COLUMNS(1)
 #undef COLUMNS
 }
@@ -73,7 +89,7 @@ static void kernel_matmul(const lk_call *c, int thread, int threads) {
   const int transposed = c->i[16] != 0;
   int64_t batch = 1;
   for (int64_t d = 0; d < rank; d++) batch *= c->i[1 + d];
-  const int64_t tile_m = LK_MR * 8, tile_n = transposed ? 32 : 8 * W;
+  const int64_t tile_m = transposed ? LK_MR * 8 : LK_OUTER_ROWS * 8, tile_n = transposed ? 32 : 8 * W;
   const int64_t tiles_m = (M + tile_m - 1) / tile_m, tiles_n = (N + tile_n - 1) / tile_n;
   int64_t begin, end;
   lk_share(batch * tiles_m * tiles_n, 1, thread, threads, &begin, &end);

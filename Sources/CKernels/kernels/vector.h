@@ -141,6 +141,32 @@ LK_INLINE float v_sum(vf a) {
 #endif
 }
 
+// v_sum of four vectors at once, by the same tree.
+LK_INLINE void v_sum4(vf a, vf b, vf c, vf d, float out[4]) {
+#if defined(LK_AVX512_BUILD)
+  __m512 ab = _mm512_add_ps(_mm512_shuffle_f32x4((__m512)a, (__m512)b, 0x44), _mm512_shuffle_f32x4((__m512)a, (__m512)b, 0xee));
+  __m512 cd = _mm512_add_ps(_mm512_shuffle_f32x4((__m512)c, (__m512)d, 0x44), _mm512_shuffle_f32x4((__m512)c, (__m512)d, 0xee));
+  __m512 q = _mm512_add_ps(_mm512_shuffle_f32x4(ab, cd, 0x88), _mm512_shuffle_f32x4(ab, cd, 0xdd));
+  q = _mm512_add_ps(q, _mm512_permute_ps(q, 0x4e));
+  q = _mm512_add_ps(q, _mm512_permute_ps(q, 0xb1));
+  q = _mm512_permutexvar_ps(_mm512_setr_epi32(0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12, 0, 4, 8, 12), q);
+  _mm_storeu_ps(out, _mm512_castps512_ps128(q));
+#elif defined(LK_AVX2_BUILD)
+  __m256 ab = _mm256_add_ps(_mm256_permute2f128_ps((__m256)a, (__m256)b, 0x20), _mm256_permute2f128_ps((__m256)a, (__m256)b, 0x31));
+  __m256 cd = _mm256_add_ps(_mm256_permute2f128_ps((__m256)c, (__m256)d, 0x20), _mm256_permute2f128_ps((__m256)c, (__m256)d, 0x31));
+  __m256 q = _mm256_add_ps(_mm256_shuffle_ps(ab, cd, 0x44), _mm256_shuffle_ps(ab, cd, 0xee));
+  q = _mm256_add_ps(q, _mm256_permute_ps(q, 0xb1));  // a a c c | b b d d
+  __m128 bd = _mm256_extractf128_ps(q, 1), ac = _mm256_castps256_ps128(q);
+  _mm_storeu_ps(out, _mm_unpacklo_ps(_mm_shuffle_ps(ac, ac, 0x08), _mm_shuffle_ps(bd, bd, 0x08)));
+#elif defined(__x86_64__)
+  __m128 ab = _mm_add_ps(_mm_movelh_ps((__m128)a, (__m128)b), _mm_movehl_ps((__m128)b, (__m128)a));
+  __m128 cd = _mm_add_ps(_mm_movelh_ps((__m128)c, (__m128)d), _mm_movehl_ps((__m128)d, (__m128)c));
+  _mm_storeu_ps(out, _mm_add_ps(_mm_shuffle_ps(ab, cd, 0x88), _mm_shuffle_ps(ab, cd, 0xdd)));
+#else
+  out[0] = v_sum(a), out[1] = v_sum(b), out[2] = v_sum(c), out[3] = v_sum(d);
+#endif
+}
+
 LK_INLINE float v_max_lane(vf a) {
   float m = a[0];
   for (int j = 1; j < W; j++) m = a[j] > m ? a[j] : m;

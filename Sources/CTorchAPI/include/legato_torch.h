@@ -9,7 +9,7 @@
 #pragma once
 #include <stdint.h>
 
-#define LEGATO_TORCH_ABI_VERSION 1
+#define LEGATO_TORCH_ABI_VERSION 2
 
 typedef struct lgt_tensor_s *lgt_tensor;
 
@@ -29,7 +29,7 @@ enum { lgt_sum, lgt_mean, lgt_max };
   /* The library. */                                                                                            \
   F(last_error, (const char **text))                                                                            \
   F(versions, (const char **compiled, const char **loaded))                                                     \
-  F(live_handles, (int64_t *count))                                                                             \
+  F(live_handles, (int64_t *count, int64_t *of_this_thread))                                                    \
   F(set_threads, (int32_t count))                                                                               \
   F(get_threads, (int32_t *count))                                                                              \
   F(set_deterministic, (int32_t on))                                                                            \

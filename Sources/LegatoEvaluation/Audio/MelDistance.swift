@@ -20,10 +20,13 @@ public struct MelDistance: Sendable {
   }
 
   /// The distance over the common length of both. Throws ``EvaluationError`` where they cannot be compared.
-  public func callAsFunction(reference: AudioBuffer, estimate: AudioBuffer, engine: CPUEngine) throws -> Double {
+  public func callAsFunction(reference: AudioBuffer, estimate: AudioBuffer, engine: CPUEngine) throws
+    -> Double
+  {
     let pair = try SignalPair(reference, estimate)
     guard reference.sampleRate == sampleRate else {
-      throw EvaluationError("the mel filters are for \(sampleRate) Hz and the sound has \(reference.sampleRate) Hz; resample it")
+      throw EvaluationError(
+        "the mel filters are for \(sampleRate) Hz and the sound has \(reference.sampleRate) Hz; resample it")
     }
     let matrix = engine.tensor(filters, shape: [Self.bands, Self.size / 2 + 1])
     func logMel(_ signal: Tensor) -> Tensor {

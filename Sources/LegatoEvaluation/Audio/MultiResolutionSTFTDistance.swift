@@ -25,7 +25,8 @@ public struct MultiResolutionSTFTDistance: Sendable {
   public init() {}
 
   /// The distance over the common length of both. Throws ``EvaluationError`` where they cannot be compared.
-  public func callAsFunction(reference: AudioBuffer, estimate: AudioBuffer, engine: CPUEngine) throws -> Value {
+  public func callAsFunction(reference: AudioBuffer, estimate: AudioBuffer, engine: CPUEngine) throws -> Value
+  {
     let pair = try SignalPair(reference, estimate)
     var value = Value(spectralConvergence: 0, logMagnitude: 0)
     for size in Self.sizes {

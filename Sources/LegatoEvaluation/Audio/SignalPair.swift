@@ -13,14 +13,18 @@ struct SignalPair {
   init(_ reference: AudioBuffer, _ estimate: AudioBuffer) throws {
     guard reference.sampleRate == estimate.sampleRate else {
       throw EvaluationError(
-        "cannot compare sound at \(reference.sampleRate) Hz with sound at \(estimate.sampleRate) Hz; resample one of them")
+        "cannot compare sound at \(reference.sampleRate) Hz with sound at \(estimate.sampleRate) Hz; resample one of them"
+      )
     }
     guard reference.channelCount == estimate.channelCount, reference.channelCount > 0 else {
       throw EvaluationError(
-        "cannot compare sound of \(reference.channelCount) channels with sound of \(estimate.channelCount); convert one of them")
+        "cannot compare sound of \(reference.channelCount) channels with sound of \(estimate.channelCount); convert one of them"
+      )
     }
     let count = min(reference.frameCount, estimate.frameCount)
-    guard count > 0 else { throw EvaluationError("there is no sound to compare; give recordings that are not empty") }
+    guard count > 0 else {
+      throw EvaluationError("there is no sound to compare; give recordings that are not empty")
+    }
     self.reference = reference.channels.map { Array($0.prefix(count)) }
     self.estimate = estimate.channels.map { Array($0.prefix(count)) }
   }

@@ -8,7 +8,8 @@ extension LatentDriftReport {
   ///   - components: principal components of the reference to compare; nil for all dimensions.
   /// - Throws: ``EvaluationError`` where dimensions differ or there are too few latents.
   public init(
-    reference: [LatentSequence], heldOut: [LatentSequence] = [], rollouts: [LatentSequence], frameRate: Double,
+    reference: [LatentSequence], heldOut: [LatentSequence] = [], rollouts: [LatentSequence],
+    frameRate: Double,
     binSeconds: Double = 10, components: Int? = 16
   ) throws {
     guard let dimension = reference.first?.dimension, !rollouts.isEmpty else {
@@ -16,17 +17,27 @@ extension LatentDriftReport {
     }
     for sequence in reference + heldOut + rollouts where sequence.dimension != dimension {
       throw EvaluationError(
-        "\(sequence.name) has latents of \(sequence.dimension) dimensions and the reference has \(dimension); they must come from one codec")
+        "\(sequence.name) has latents of \(sequence.dimension) dimensions and the reference has \(dimension); they must come from one codec"
+      )
     }
-    guard binSeconds.isFinite, frameRate.isFinite, binSeconds * frameRate >= 2, binSeconds * frameRate < 1e9 else {
-      throw EvaluationError("a bin of \(binSeconds) s at \(frameRate) latents a second holds no two latents; choose longer bins")
+    guard binSeconds.isFinite, frameRate.isFinite, binSeconds * frameRate >= 2, binSeconds * frameRate < 1e9
+    else {
+      throw EvaluationError(
+        "a bin of \(binSeconds) s at \(frameRate) latents a second holds no two latents; choose longer bins")
     }
-    guard (components ?? 1) > 0 else { throw EvaluationError("\(components ?? 0) principal components; choose at least 1") }
+    guard (components ?? 1) > 0 else {
+      throw EvaluationError("\(components ?? 0) principal components; choose at least 1")
+    }
     for rollout in rollouts where !rollout.values.allSatisfy(\.isFinite) {
-      throw EvaluationError("\(rollout.name) contains NaN or infinite latents; the generation failed and cannot be measured")
+      throw EvaluationError(
+        "\(rollout.name) contains NaN or infinite latents; the generation failed and cannot be measured")
     }
-    let real = reference.reduce(into: GaussianStatistics(dimension: dimension)) { $0.merge($1.statistics(0..<$1.frames)) }
-    guard real.count > 1 else { throw EvaluationError("the reference holds \(real.count) latents; give more real music") }
+    let real = reference.reduce(into: GaussianStatistics(dimension: dimension)) {
+      $0.merge($1.statistics(0..<$1.frames))
+    }
+    guard real.count > 1 else {
+      throw EvaluationError("the reference holds \(real.count) latents; give more real music")
+    }
 
     let projection = components.flatMap {
       $0 < dimension ? PrincipalComponents(fittedOn: real, components: $0) : nil
@@ -46,7 +57,9 @@ extension LatentDriftReport {
     bins = stride(from: 0, to: longest, by: framesPerBin).compactMap { first in
       measure.bin(first..<first + framesPerBin, of: rollouts, frameRate: frameRate)
     }
-    guard !bins.isEmpty else { throw EvaluationError("the rollouts hold no two latents; generate longer ones") }
+    guard !bins.isEmpty else {
+      throw EvaluationError("the rollouts hold no two latents; generate longer ones")
+    }
     (rolloutFloor, pooledFloor) = measure.floors(
       heldOut.isEmpty ? reference : heldOut, framesPerBin: framesPerBin, rollouts: rollouts.count)
     warnings = Array(Set(bins.compactMap(\.distance.warning))).sorted()
@@ -91,8 +104,12 @@ extension LatentDriftReport {
       }
       // A hundred measurements fix a mean well enough.
       let singles = Self.spread(parts, 100).map { distance($0).value }
-      let together = Self.spread(parts, rollouts).reduce(into: GaussianStatistics(dimension: raw.dimension)) { $0.merge($1) }
-      return (Bin.mean(singles), parts.count >= rollouts && together.count > 1 ? distance(together).value : nil)
+      let together = Self.spread(parts, rollouts).reduce(into: GaussianStatistics(dimension: raw.dimension)) {
+        $0.merge($1)
+      }
+      return (
+        Bin.mean(singles), parts.count >= rollouts && together.count > 1 ? distance(together).value : nil
+      )
     }
 
     private static func spread<Element>(_ items: [Element], _ count: Int) -> [Element] {

@@ -7,7 +7,9 @@ public struct LatentSequence: Sendable {
   public let values: [Float]
 
   public init(name: String, dimension: Int, values: [Float]) {
-    precondition(dimension > 0 && values.count % dimension == 0, "LatentSequence: \(values.count) values of dimension \(dimension)")
+    precondition(
+      dimension > 0 && values.count % dimension == 0,
+      "LatentSequence: \(values.count) values of dimension \(dimension)")
     self.name = name
     self.dimension = dimension
     self.values = values
@@ -18,7 +20,8 @@ public struct LatentSequence: Sendable {
   func statistics(_ range: Range<Int>) -> GaussianStatistics {
     var statistics = GaussianStatistics(dimension: dimension)
     values.withUnsafeBufferPointer {
-      statistics.add(UnsafeBufferPointer(rebasing: $0[range.lowerBound * dimension..<range.upperBound * dimension]))
+      statistics.add(
+        UnsafeBufferPointer(rebasing: $0[range.lowerBound * dimension..<range.upperBound * dimension]))
     }
     return statistics
   }

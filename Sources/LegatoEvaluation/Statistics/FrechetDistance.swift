@@ -30,7 +30,8 @@ public struct FrechetDistance: Sendable, Hashable, Codable {
     let product = Matrix.product(Matrix.product(reference.root, covariance, d), reference.root, d)
     let trace = SymmetricEigen(product, size: d).values.reduce(0) { $0 + max($1, 0).squareRoot() }
     meanTerm = zip(reference.statistics.mean, other.mean).reduce(0) { $0 + ($1.0 - $1.1) * ($1.0 - $1.1) }
-    let traces = (0..<d).reduce(0) { $0 + covariance[$1 * d + $1] } + reference.statistics.variance.reduce(0, +)
+    let traces =
+      (0..<d).reduce(0) { $0 + covariance[$1 * d + $1] } + reference.statistics.variance.reduce(0, +)
     covarianceTerm = max(0, traces - 2 * trace)
     value = meanTerm + covarianceTerm
     referenceCount = reference.statistics.count
@@ -42,7 +43,8 @@ public struct FrechetDistance: Sendable, Hashable, Codable {
   public var warning: String? {
     let fewest = min(count, referenceCount)
     guard fewest <= dimension else { return nil }
-    return "only \(fewest) vectors for \(dimension) dimensions: the distance is biased upwards; use more, or project to fewer dimensions"
+    return
+      "only \(fewest) vectors for \(dimension) dimensions: the distance is biased upwards; use more, or project to fewer dimensions"
   }
 
   /// The reference with the square root of its covariance, made once for many comparisons.

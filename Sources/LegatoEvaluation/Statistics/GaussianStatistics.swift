@@ -22,7 +22,8 @@ public struct GaussianStatistics: Sendable, Hashable {
   /// A Gaussian that is known: for tests and for statistics from elsewhere.
   public init(count: Int, mean: [Double], covariance: [Double]) {
     self.init(dimension: mean.count)
-    precondition(count > 1 && covariance.count == mean.count * mean.count, "GaussianStatistics: shapes do not fit")
+    precondition(
+      count > 1 && covariance.count == mean.count * mean.count, "GaussianStatistics: shapes do not fit")
     self.count = count
     self.mean = mean
     scatter = covariance.map { $0 * Double(count - 1) }
@@ -37,7 +38,8 @@ public struct GaussianStatistics: Sendable, Hashable {
 
   /// Adds rows `[n, dimension]`.
   public mutating func add(_ rows: [Float]) {
-    precondition(rows.count % dimension == 0, "GaussianStatistics.add: \(rows.count) values for rows of \(dimension)")
+    precondition(
+      rows.count % dimension == 0, "GaussianStatistics.add: \(rows.count) values for rows of \(dimension)")
     rows.withUnsafeBufferPointer { add($0) }
   }
 
@@ -75,9 +77,13 @@ public struct GaussianStatistics: Sendable, Hashable {
 
   /// Adds other rows' statistics (Chan, Golub and LeVeque, "Updating formulae and a pairwise algorithm", 1979).
   public mutating func merge(_ other: GaussianStatistics) {
-    precondition(other.dimension == dimension, "GaussianStatistics.merge: \(other.dimension) is not \(dimension)")
+    precondition(
+      other.dimension == dimension, "GaussianStatistics.merge: \(other.dimension) is not \(dimension)")
     guard other.count > 0 else { return }
-    guard count > 0 else { return self = other }
+    guard count > 0 else {
+      self = other
+      return
+    }
     let (n, m) = (Double(count), Double(other.count))
     let delta = zip(other.mean, mean).map { $0 - $1 }
     for i in 0..<dimension {

@@ -4,7 +4,9 @@ import Foundation
 /// kernel exp(−|x − y|² / (2 σ²)); σ is the median distance between rows of the reference. May be slightly negative.
 public enum MaximumMeanDiscrepancy {
   /// Rows `[n, dimension]` of both sets, each thinned evenly to at most `limit`; nil for fewer than two rows.
-  public static func unbiased(reference: [Float], _ other: [Float], dimension: Int, limit: Int = 1000) -> Double? {
+  public static func unbiased(reference: [Float], _ other: [Float], dimension: Int, limit: Int = 1000)
+    -> Double?
+  {
     let x = thinned(reference, dimension, limit)
     let y = thinned(other, dimension, limit)
     guard x.count > 1, y.count > 1 else { return nil }

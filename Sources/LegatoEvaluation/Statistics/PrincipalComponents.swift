@@ -35,7 +35,9 @@ public struct PrincipalComponents: Sendable {
       }
     }
     var projected = [Double](repeating: 0, count: k * k)
-    for a in 0..<k { for b in 0..<k { for j in 0..<d { projected[a * k + b] += left[a * d + j] * basis[b * d + j] } } }
+    for a in 0..<k {
+      for b in 0..<k { for j in 0..<d { projected[a * k + b] += left[a * d + j] * basis[b * d + j] } }
+    }
     let centre = (0..<k).map { c in
       (0..<d).reduce(0) { $0 + basis[c * d + $1] * (statistics.mean[$1] - mean[$1]) }
     }

@@ -94,7 +94,8 @@ public struct SymmetricEigen: Sendable {
 
   /// One step on an unreduced block: a rotation that the shift chooses, then those that chase its bulge out.
   private static func step(
-    _ d: inout [Double], _ e: inout [Double], transposedBasis q: inout [Double], _ block: ClosedRange<Int>, _ n: Int
+    _ d: inout [Double], _ e: inout [Double], transposedBasis q: inout [Double], _ block: ClosedRange<Int>,
+    _ n: Int
   ) {
     let (low, high) = (block.lowerBound, block.upperBound)
     let delta = 0.5 * (d[high - 1] - d[high])

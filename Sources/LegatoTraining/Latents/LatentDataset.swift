@@ -34,7 +34,9 @@ public final class LatentDataset: Sendable {
   }
 
   /// The pieces of a split in the order of the index.
-  public func pieces(_ split: LatentFolder.Split) -> [LatentPiece] { index.pieces.filter { $0.split == split } }
+  public func pieces(_ split: LatentFolder.Split) -> [LatentPiece] {
+    index.pieces.filter { $0.split == split }
+  }
 
   /// Latents `[count, dimension]` of a piece of this dataset, which must hold them.
   public func crop(piece: LatentPiece, start: Int, count: Int) throws -> [Float] {

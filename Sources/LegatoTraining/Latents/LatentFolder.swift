@@ -13,7 +13,8 @@ public enum LatentFolder {
     let index = try LatentIndex(folder: path)
     if let codecHash, codecHash != index.codecHash {
       throw LatentError(
-        .otherCodec, path, "the latents were made with the codec \(index.codecHash) ('\(index.codecName)'), not with \(codecHash)",
+        .otherCodec, path,
+        "the latents were made with the codec \(index.codecHash) ('\(index.codecName)'), not with \(codecHash)",
         "Prepare the recordings again with this codec, or use the codec at \(index.codecPath).")
     }
     var files: [String: SafetensorsFile] = [:]
@@ -29,7 +30,8 @@ public enum LatentFolder {
         entry.shape == [piece.frames, index.dimension]
       else {
         throw LatentError(
-          .damaged, file.path, "it does not hold \(piece.frames) latents of '\(piece.path)' as the index says",
+          .damaged, file.path,
+          "it does not hold \(piece.frames) latents of '\(piece.path)' as the index says",
           LatentError.prepareAgain)
       }
     }
@@ -45,7 +47,9 @@ public enum LatentFolder {
       throw LatentError(kind, path, error.reason, LatentError.prepareAgain)
     }
     guard file.metadata[LatentShard.hashKey] == codecHash else {
-      throw LatentError(.otherCodec, path, "the shard was made with another codec than the index says", LatentError.prepareAgain)
+      throw LatentError(
+        .otherCodec, path, "the shard was made with another codec than the index says",
+        LatentError.prepareAgain)
     }
     return file
   }

@@ -15,12 +15,15 @@ extension LatentIndex {
     let file = folder + "/" + Self.fileName
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: folder, isDirectory: &isFolder), isFolder.boolValue else {
-      throw LatentError(.missing, folder, "there is no such folder", "Give the folder that `legato prepare` wrote.")
+      throw LatentError(
+        .missing, folder, "there is no such folder", "Give the folder that `legato prepare` wrote.")
     }
     guard let data = FileManager.default.contents(atPath: file) else {
       let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
       if names.contains(where: LatentShard.isName) {
-        throw LatentError(.missing, file, "preparation has not finished: there are shards but no index", LatentError.prepareAgain)
+        throw LatentError(
+          .missing, file, "preparation has not finished: there are shards but no index",
+          LatentError.prepareAgain)
       }
       throw LatentError(
         .missing, file, "the file is missing or cannot be read",
@@ -35,7 +38,8 @@ extension LatentIndex {
     guard let version = header.formatVersion, version > 0 else { throw damaged("format_version is missing") }
     guard version <= Self.formatVersion else {
       throw LatentError(
-        .newer, file, "format_version \(version) is newer than this Legato reads (\(Self.formatVersion))", "Update Legato.")
+        .newer, file, "format_version \(version) is newer than this Legato reads (\(Self.formatVersion))",
+        "Update Legato.")
     }
     do {
       self = try JSONDecoder().decode(LatentIndex.self, from: data)
@@ -64,8 +68,12 @@ extension LatentIndex {
     var paths: Set<String> = []
     var ids: Set<String> = []
     for piece in pieces {
-      guard LatentShard.isName(piece.shard) else { return "the piece '\(piece.id)' names the shard '\(piece.shard)'" }
-      guard piece.frames > 0, piece.frames < 1 << 40 else { return "the piece '\(piece.id)' has \(piece.frames) latents" }
+      guard LatentShard.isName(piece.shard) else {
+        return "the piece '\(piece.id)' names the shard '\(piece.shard)'"
+      }
+      guard piece.frames > 0, piece.frames < 1 << 40 else {
+        return "the piece '\(piece.id)' has \(piece.frames) latents"
+      }
       guard paths.insert(piece.path).inserted else { return "the path '\(piece.path)' occurs twice" }
       guard ids.insert(piece.id).inserted else { return "the id '\(piece.id)' occurs twice" }
     }

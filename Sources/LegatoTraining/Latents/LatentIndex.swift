@@ -12,7 +12,8 @@ public struct LatentPiece: Codable, Sendable, Hashable {
   public var labels: [String: String]
 
   public init(
-    id: String, path: String, split: LatentFolder.Split, frames: Int, shard: String, labels: [String: String] = [:]
+    id: String, path: String, split: LatentFolder.Split, frames: Int, shard: String,
+    labels: [String: String] = [:]
   ) {
     self.id = id
     self.path = path
@@ -67,7 +68,8 @@ public struct ReconstructionReport: Codable, Sendable, Hashable {
   public var warning: String? {
     guard let own = codecMelDistance, own > 0, melDistance > own * Self.tolerance else { return nil }
     let ratio = (melDistance / own * 100).rounded() / 100
-    return "the codec reconstructs these recordings \(ratio) times worse than its own held-out ones (mel distance); "
+    return
+      "the codec reconstructs these recordings \(ratio) times worse than its own held-out ones (mel distance); "
       + "a model trained on these latents cannot sound better. Fine-tune the codec on them first: "
       + "legato train Recipes/finetune-codec.yaml"
   }

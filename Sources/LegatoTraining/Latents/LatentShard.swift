@@ -28,7 +28,8 @@ struct LatentShard: Codable, Equatable {
   static func isName(_ name: String) -> Bool {
     guard name.hasPrefix("shard-"), name.hasSuffix(".safetensors") else { return false }
     let digits = name.dropFirst(6).dropLast(12)
-    return digits.utf8.count >= 5 && digits.utf8.count <= 12 && digits.utf8.allSatisfy { (0x30...0x39).contains($0) }
+    return digits.utf8.count >= 5 && digits.utf8.count <= 12
+      && digits.utf8.allSatisfy { (0x30...0x39).contains($0) }
   }
 
   /// The description in an open file; nil where it has none or it contradicts the tensors.
@@ -40,7 +41,8 @@ struct LatentShard: Codable, Equatable {
     for entry in shard.entries {
       guard let frames = entry.frames else { continue }
       tensors += 1
-      guard let found = try? file.entry(entry.source.path), found.dtype == .float16, found.shape == [frames, dimension]
+      guard let found = try? file.entry(entry.source.path), found.dtype == .float16,
+        found.shape == [frames, dimension]
       else { return nil }
     }
     return tensors == file.entries.count ? shard : nil

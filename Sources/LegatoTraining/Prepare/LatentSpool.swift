@@ -71,7 +71,9 @@ final class NamelessFile: Sendable {
     var template = Array((folder + "/.spool-XXXXXX").utf8CString)
     descriptor = mkstemp(&template)
     self.folder = folder
-    if descriptor < 0 { throw LatentError(writing: SystemCallError("create a temporary file", path: folder, code: errno)) }
+    if descriptor < 0 {
+      throw LatentError(writing: SystemCallError("create a temporary file", path: folder, code: errno))
+    }
     unlink(template)
     _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC)
   }
@@ -104,7 +106,8 @@ final class NamelessFile: Sendable {
       if got > 0 {
         done += got
       } else if got == 0 || errno != EINTR {
-        throw LatentError(writing: SystemCallError("read a temporary file", path: folder, code: got == 0 ? EIO : errno))
+        throw LatentError(
+          writing: SystemCallError("read a temporary file", path: folder, code: got == 0 ? EIO : errno))
       }
     }
     return bytes

@@ -7,9 +7,11 @@ extension Preparation {
   /// Writes the index over complete shards.
   func finish(_ plan: ShardPlan, _ list: RecordingSet, line: ProgressLine) throws -> LatentIndex {
     var index = LatentIndex(
-      codecName: codec.configuration.name, codecPath: URL(fileURLWithPath: options.codec).standardizedFileURL.path,
+      codecName: codec.configuration.name,
+      codecPath: URL(fileURLWithPath: options.codec).standardizedFileURL.path,
       codecHash: codec.hash, frameRate: codec.codec.frameRate, dimension: codec.codec.latentDimension,
-      samplesPerFrame: codec.codec.samplesPerFrame, source: list.source, pieces: [], skipped: [], reconstruction: nil)
+      samplesPerFrame: codec.codec.samplesPerFrame, source: list.source, pieces: [], skipped: [],
+      reconstruction: nil)
     var usable: [Recording] = []
     for shard in plan.shards {
       for (recording, entry) in zip(plan.recordings[shard.recordings], shard.existing?.entries ?? []) {
@@ -20,14 +22,16 @@ extension Preparation {
         usable.append(recording)
         index.pieces.append(
           LatentPiece(
-            id: recording.id, path: recording.identity.path, split: recording.split, frames: frames, shard: shard.name,
+            id: recording.id, path: recording.identity.path, split: recording.split, frames: frames,
+            shard: shard.name,
             labels: recording.labels))
       }
     }
     guard !usable.isEmpty else { throw Self.noneUsable(options.input, index.skipped) }
     if options.validationShare > 0 { index.ensureValidation() }
     let earlier = try? LatentIndex(folder: options.output)
-    if let earlier, earlier.pieces.map(\.path) == index.pieces.map(\.path), earlier.codecHash == index.codecHash,
+    if let earlier, earlier.pieces.map(\.path) == index.pieces.map(\.path),
+      earlier.codecHash == index.codecHash,
       earlier.reconstruction?.requested == requestedExcerpts
     {
       index.reconstruction = earlier.reconstruction

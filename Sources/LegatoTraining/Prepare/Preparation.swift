@@ -31,10 +31,13 @@ public struct Preparation: Sendable {
     let isNew = !FileManager.default.fileExists(atPath: options.output)
     let names = try openOutput()
     var plan = ShardPlan(
-      recordings: list.recordings, codecHash: codec.hash, dimension: codec.codec.latentDimension, folder: options.output)
+      recordings: list.recordings, codecHash: codec.hash, dimension: codec.codec.latentDimension,
+      folder: options.output)
     plan.examine(names: names)
 
-    let mine = plan.shards.indices.filter { $0 % options.parts == options.part && !plan.isComplete(plan.shards[$0]) }
+    let mine = plan.shards.indices.filter {
+      $0 % options.parts == options.part && !plan.isComplete(plan.shards[$0])
+    }
     let total = mine.reduce(0) { $0 + plan.shards[$1].recordings.count }
     let line = ProgressLine("prepare", total: total, unit: "file", style: style, output: output)
     let work = PreparationWork(
@@ -60,7 +63,9 @@ public struct Preparation: Sendable {
       do {
         report.index = try finish(plan, list, line: line)
       } catch let error as PrepareError where error.kind == .noneUsable {
-        plan.shards.forEach { try? FileManager.default.removeItem(atPath: options.output + "/" + $0.name) }
+        for shard in plan.shards {
+          try? FileManager.default.removeItem(atPath: options.output + "/" + shard.name)
+        }
         if isNew { try? FileManager.default.removeItem(atPath: options.output) }
         throw error
       }

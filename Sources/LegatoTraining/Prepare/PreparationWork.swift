@@ -93,7 +93,8 @@ final class PreparationWork: Sendable {
       var frames = 0
       let samples = try made.encode(recording.file, isCancelled: isCancelled) { latent in
         guard latent.allSatisfy({ abs($0) < 60_000 }) else {
-          throw PrepareError(.unusable, recording.file, "its latents are too large to be stored", "Check its level.")
+          throw PrepareError(
+            .unusable, recording.file, "its latents are too large to be stored", "Check its level.")
         }
         try spool.appendFloat16(latent)
         frames += 1
@@ -131,7 +132,8 @@ final class PreparationWork: Sendable {
       case .encoded(_, let frames), .earlier(_, let frames):
         description.entries.append(.init(source: recording.identity, frames: frames))
         declarations.append(.init(recording.identity.path, .float16, [frames, plan.dimension]))
-      case .skipped(let reason): description.entries.append(.init(source: recording.identity, skipped: reason))
+      case .skipped(let reason):
+        description.entries.append(.init(source: recording.identity, skipped: reason))
       case nil: preconditionFailure("the shard \(shard.name) was written before its recordings")
       }
     }

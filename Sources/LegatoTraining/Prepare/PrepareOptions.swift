@@ -33,12 +33,18 @@ public struct PrepareOptions: Sendable, Hashable {
       PrepareError(.badOption, name, "\(value) makes no sense", "Give \(wanted).")
     }
     guard (1...1024).contains(threads) else { throw bad("threads", threads, "1 to 1024") }
-    guard validationShare >= 0, validationShare < 1 else { throw bad("validation share", validationShare, "0 to less than 1") }
+    guard validationShare >= 0, validationShare < 1 else {
+      throw bad("validation share", validationShare, "0 to less than 1")
+    }
     guard parts >= 1, parts <= 100_000 else { throw bad("parts", parts, "1 to 100000") }
     guard (0..<parts).contains(part) else { throw bad("part", part, "0 to \(parts - 1)") }
-    guard minimumSeconds >= 0, minimumSeconds < 1e6 else { throw bad("minimum length", minimumSeconds, "seconds from 0") }
+    guard minimumSeconds >= 0, minimumSeconds < 1e6 else {
+      throw bad("minimum length", minimumSeconds, "seconds from 0")
+    }
     guard (0...10_000).contains(excerpts) else { throw bad("excerpts", excerpts, "0 to 10000") }
-    guard excerptSeconds >= 0.5, excerptSeconds <= 60 else { throw bad("excerpt length", excerptSeconds, "0.5 to 60 seconds") }
+    guard excerptSeconds >= 0.5, excerptSeconds <= 60 else {
+      throw bad("excerpt length", excerptSeconds, "0.5 to 60 seconds")
+    }
   }
 }
 

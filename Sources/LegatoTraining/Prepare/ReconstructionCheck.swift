@@ -29,8 +29,10 @@ struct ReconstructionCheck {
     let count = Double(results.count)
     return ReconstructionReport(
       excerpts: results.count, secondsEach: options.excerptSeconds,
-      melDistance: results.reduce(0) { $0 + $1.mel } / count, stftDistance: results.reduce(0) { $0 + $1.stft } / count,
-      worstPath: worst.path, worstMelDistance: worst.mel, codecMelDistance: codec.configuration.heldOutMelDistance,
+      melDistance: results.reduce(0) { $0 + $1.mel } / count,
+      stftDistance: results.reduce(0) { $0 + $1.stft } / count,
+      worstPath: worst.path, worstMelDistance: worst.mel,
+      codecMelDistance: codec.configuration.heldOutMelDistance,
       requested: "\(options.excerpts) of \(options.excerptSeconds) s")
   }
 
@@ -54,7 +56,9 @@ struct ReconstructionCheck {
     let wanted = Int((options.excerptSeconds * coder.frameRate).rounded(.up)) * coder.samplesPerFrame
     var channels = [[Float]](repeating: [], count: coder.channels)
     while channels[0].count < wanted, let block = try reader.next() {
-      for channel in channels.indices { channels[channel] += block[channel].prefix(wanted - channels[channel].count) }
+      for channel in channels.indices {
+        channels[channel] += block[channel].prefix(wanted - channels[channel].count)
+      }
     }
     let partial = channels[0].count % coder.samplesPerFrame
     if partial > 0 {
@@ -73,7 +77,9 @@ struct ReconstructionCheck {
     let input = engine.tensor(audio.channels.flatMap { $0 }, shape: [1, coder.channels, audio.frameCount])
     let output = coder.decode(coder.encode(input)).floats()
     guard output.allSatisfy(\.isFinite) else { return nil }
-    let channels = (0..<coder.channels).map { Array(output[$0 * audio.frameCount..<$0 * audio.frameCount + kept]) }
+    let channels = (0..<coder.channels).map {
+      Array(output[$0 * audio.frameCount..<$0 * audio.frameCount + kept])
+    }
     return AudioBuffer(sampleRate: coder.sampleRate, channels: channels)
   }
 }

@@ -26,7 +26,9 @@ struct RecordingSet: Sendable, Equatable {
     var (names, ids) = (Set<String>(), Set<String>())
     for item in list.items {
       func bad(_ reason: String) -> PrepareError {
-        PrepareError(.badManifest, input, reason, "Every recording needs a path and an id of its own; correct the manifest.")
+        PrepareError(
+          .badManifest, input, reason,
+          "Every recording needs a path and an id of its own; correct the manifest.")
       }
       guard names.insert(item.name).inserted else { throw bad("the path '\(item.name)' occurs twice") }
       guard !item.name.isEmpty, item.name != "__metadata__", !item.path.unicodeScalars.contains("\0") else {
@@ -35,10 +37,12 @@ struct RecordingSet: Sendable, Equatable {
       let id = item.labels["id"] ?? item.name
       guard ids.insert(id).inserted else { throw bad("the id '\(id)' occurs twice") }
       // A file that is not there is found out, and skipped, like every other that cannot be read.
-      let identity = RecordingIdentity(of: item.path, named: item.name) ?? .init(path: item.name, size: -1, modified: 0)
+      let identity =
+        RecordingIdentity(of: item.path, named: item.name) ?? .init(path: item.name, size: -1, modified: 0)
       recordings.append(
         Recording(
-          identity: identity, file: item.path, id: id, split: item.split, labels: item.labels.filter { $0.key != "id" }))
+          identity: identity, file: item.path, id: id, split: item.split,
+          labels: item.labels.filter { $0.key != "id" }))
     }
     recordings.sort { $0.identity.path.utf8.lexicographicallyPrecedes($1.identity.path.utf8) }
   }

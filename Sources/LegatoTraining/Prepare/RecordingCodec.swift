@@ -38,7 +38,8 @@ public enum RecordingCodec {
       let writer = try SafetensorsWriter(
         path: output, tensors: [.init(tensorName, .float32, [frames, coder.latentDimension])],
         metadata: [
-          "format_version": "\(formatVersion)", "kind": "latents", "codec_hash": codec.hash, "codec": codec.configuration.name, "frame_rate": "\(coder.frameRate)",
+          "format_version": "\(formatVersion)", "kind": "latents", "codec_hash": codec.hash,
+          "codec": codec.configuration.name, "frame_rate": "\(coder.frameRate)",
           "sample_rate": "\(coder.sampleRate)", "samples": "\(samples)",
         ])
       try spool.copy(to: tensorName, of: writer)
@@ -53,14 +54,16 @@ public enum RecordingCodec {
   ///
   /// - Throws: ``LatentError``: missing, damaged, made with another codec; an audio error where writing fails.
   public static func decodeFile(
-    _ latents: String, codec: CodecPackage, to output: String, format: WAVWriter.Format = .pcm16, threads: Int = 1,
+    _ latents: String, codec: CodecPackage, to output: String, format: WAVWriter.Format = .pcm16,
+    threads: Int = 1,
     isCancelled: () -> Bool = { false }
   ) throws -> Summary {
     let coder = codec.codec
     let (file, frames) = try open(latents, codec: codec)
     let available = frames * coder.samplesPerFrame - coder.delay
     guard available > 0 else {
-      throw LatentError(.tooShort, latents, "it holds \(frames) latents, too few to be decoded", "Encode a longer recording.")
+      throw LatentError(
+        .tooShort, latents, "it holds \(frames) latents, too few to be decoded", "Encode a longer recording.")
     }
     let samples = file.metadata["samples"].flatMap { Int($0) }.map { min(max(1, $0), available) } ?? available
     let engine = CPUEngine(threads: threads)
@@ -71,7 +74,9 @@ public enum RecordingCodec {
       var (position, left) = (-coder.delay, samples)
       var latent = [Float](repeating: 0, count: coder.latentDimension)
       for frame in 0..<frames where left > 0 {
-        if isCancelled() { throw PrepareError(.cancelled, latents, "stopped on request", "Run the same command again.") }
+        if isCancelled() {
+          throw PrepareError(.cancelled, latents, "stopped on request", "Run the same command again.")
+        }
         try read(frame, of: file, into: &latent)
         let sound = latent.withUnsafeBufferPointer { decoder.step($0) }
         let first = min(max(0, -position), coder.samplesPerFrame)
@@ -91,7 +96,8 @@ public enum RecordingCodec {
       throw error
     }
     return Summary(
-      frames: frames, seconds: Double(samples) / Double(coder.sampleRate), clippedSamples: writer.clippedSamples)
+      frames: frames, seconds: Double(samples) / Double(coder.sampleRate),
+      clippedSamples: writer.clippedSamples)
   }
 
   /// Opens a file of latents and checks that `codec` made it.
@@ -104,20 +110,25 @@ public enum RecordingCodec {
     }
     let remedy = "Give a file that `legato encode` wrote."
     if let version = file.metadata["format_version"].flatMap({ Int($0) }), version > formatVersion {
-      throw LatentError(.newer, path, "format_version \(version) is newer than this Legato reads (\(formatVersion))", "Update Legato.")
+      throw LatentError(
+        .newer, path, "format_version \(version) is newer than this Legato reads (\(formatVersion))",
+        "Update Legato.")
     }
     guard let entry = try? file.entry(tensorName) else {
       throw LatentError(.damaged, path, "it holds no tensor '\(tensorName)'", remedy)
     }
     guard entry.dtype == .float32, entry.shape.count == 2 else {
-      throw LatentError(.damaged, path, "the latents are \(entry.dtype.rawValue) \(entry.shape), not F32 [frames, dimension]", remedy)
+      throw LatentError(
+        .damaged, path, "the latents are \(entry.dtype.rawValue) \(entry.shape), not F32 [frames, dimension]",
+        remedy)
     }
     guard let hash = file.metadata["codec_hash"] else {
       throw LatentError(.damaged, path, "it does not say which codec made it", remedy)
     }
     guard hash == codec.hash, entry.shape[1] == codec.codec.latentDimension else {
       throw LatentError(
-        .otherCodec, path, "the latents were made with the codec \(hash), not with \(codec.hash) at \(codec.path)",
+        .otherCodec, path,
+        "the latents were made with the codec \(hash), not with \(codec.hash) at \(codec.path)",
         "Give the codec that made them, or encode the recording again with this one.")
     }
     return (file, entry.shape[0])
@@ -131,7 +142,8 @@ public enum RecordingCodec {
       }
     }
     guard latent.allSatisfy(\.isFinite) else {
-      throw LatentError(.damaged, file.path, "latent \(frame) is NaN or infinite", "Encode the recording again.")
+      throw LatentError(
+        .damaged, file.path, "latent \(frame) is NaN or infinite", "Encode the recording again.")
     }
   }
 }

@@ -45,7 +45,9 @@ final class RecordingEncoder {
     guard reader.peak > 0 else {
       throw PrepareError(.unusable, path, "it is silent: every sample is zero", "Record or export it again.")
     }
-    let tail = (samples + padding + codec.samplesPerFrame - 1) / codec.samplesPerFrame * codec.samplesPerFrame - samples
+    let tail =
+      (samples + padding + codec.samplesPerFrame - 1) / codec.samplesPerFrame * codec.samplesPerFrame
+      - samples
     let silence = [Float](repeating: 0, count: tail)
     try append(Array(repeating: silence, count: codec.channels), path: path, emit: emit)
     return samples
@@ -70,7 +72,8 @@ final class RecordingEncoder {
       let latent = frame.withUnsafeBufferPointer { encoder.step($0) }
       guard latent.allSatisfy(\.isFinite) else {
         throw PrepareError(
-          .unusable, path, "the codec gives NaN or infinite latents for it", "Check the recording's level, and the codec with `legato info`.")
+          .unusable, path, "the codec gives NaN or infinite latents for it",
+          "Check the recording's level, and the codec with `legato info`.")
       }
       try emit(latent)
     }

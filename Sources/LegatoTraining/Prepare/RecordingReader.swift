@@ -19,7 +19,8 @@ final class RecordingReader {
     self.channels = channels
     let info = reader.info
     guard Self.rates.contains(info.sampleRate) else {
-      throw PrepareError(.unusable, path, "its sample rate is \(info.sampleRate) Hz", "Export it at a usual rate.")
+      throw PrepareError(
+        .unusable, path, "its sample rate is \(info.sampleRate) Hz", "Export it at a usual rate.")
     }
     resampler =
       info.sampleRate == sampleRate

@@ -25,7 +25,8 @@ struct ShardPlan: Sendable {
     self.folder = folder
     let size = Self.recordingsPerShard(recordings.count)
     for (number, first) in stride(from: 0, to: recordings.count, by: size).enumerated() {
-      shards.append(Shard(name: LatentShard.name(number), recordings: first..<min(first + size, recordings.count)))
+      shards.append(
+        Shard(name: LatentShard.name(number), recordings: first..<min(first + size, recordings.count)))
     }
   }
 

@@ -1,0 +1,129 @@
+import Legato
+import LegatoModels
+import LegatoTensor
+import LegatoTorch
+import Testing
+
+@Suite struct ContinuousModelTests {
+  /// A window shorter than the sequences, so that eviction is always seen.
+  static func model(seed: UInt64 = 5) throws -> ContinuousModel {
+    var c = try #require(ContinuousModelConfiguration.preset("tiny"))
+    c.backbone.window = 6
+    c.backbone.sinks = 2
+    return try ContinuousModel(c, weights: RandomWeights(seed: seed, everywhere: 0.1))
+  }
+
+  static func latents(_ model: ContinuousModel, _ frames: Int) -> [Float] {
+    RandomStream(seed: 9, stream: 1).normal(frames * model.configuration.latentDimension)
+  }
+
+  static func positions(_ range: Range<Int>) -> [Int32] { range.map { Int32($0) } }
+
+  @Test func enginesAgreeOnTheBackbone() throws {
+    let model = try Self.model()
+    let frames = 20
+    func run(_ backend: any Backend) -> [Float] {
+      let x = backend.tensor(Self.latents(model, frames), shape: [1, frames, model.configuration.latentDimension])
+      return model.backbone(x, positions: backend.tensor(Self.positions(0..<frames), shape: [frames])).floats()
+    }
+    let torch = try TorchBackend(device: .cpu)
+    expectClose(run(CPUEngine(threads: 2)), run(torch), 1e-4)
+    try torch.check()
+  }
+
+  @Test func enginesAgreeOnTheSampler() throws {
+    let model = try Self.model()
+    let (d, width) = (model.configuration.latentDimension, model.configuration.backbone.width)
+    func run(_ backend: any Backend) -> [Float] {
+      let random = RandomStream(seed: 3, stream: 3)
+      return model.sampler.velocity(
+        backend.tensor(random.normal(5 * 4 * d), shape: [5, 4, d]),
+        t: backend.tensor(random.uniform(20, from: 999), shape: [5, 4, 1]),
+        z: backend.tensor(random.normal(5 * width, from: 5000), shape: [5, 1, width])
+      ).floats()
+    }
+    let torch = try TorchBackend(device: .cpu)
+    expectClose(run(CPUEngine(threads: 2)), run(torch), 1e-4)
+    try torch.check()
+  }
+
+  @Test(arguments: [[1], [3, 1, 2], [7], [20]])
+  func streamingEqualsWholeAcrossEviction(chunks: [Int]) throws {
+    let model = try Self.model()
+    let (frames, d) = (20, model.configuration.latentDimension)
+    let engine = CPUEngine(threads: 2)
+    let values = Self.latents(model, frames)
+    let whole = model.backbone(
+      engine.tensor(values, shape: [1, frames, d]), positions: engine.tensor(Self.positions(0..<frames), shape: [frames])
+    ).floats()
+    var state = model.backbone.makeState(in: StreamState(engine: engine))
+    var (streamed, first, index): ([Float], Int, Int) = ([], 0, 0)
+    while first < frames {
+      let count = min(chunks[index % chunks.count], frames - first)
+      let x = engine.tensor(Array(values[first * d..<(first + count) * d]), shape: [1, count, d])
+      streamed += model.backbone(
+        x, positions: engine.tensor(Self.positions(first..<first + count), shape: [count]), state: &state
+      ).floats()
+      first += count
+      index += 1
+    }
+    expectClose(streamed, whole, 1e-4)
+  }
+
+  @Test func causality() throws {
+    let model = try Self.model()
+    let (frames, d, changed) = (16, model.configuration.latentDimension, 7)
+    let engine = CPUEngine(threads: 1)
+    var values = Self.latents(model, frames)
+    func run() -> [Float] {
+      model.backbone(
+        engine.tensor(values, shape: [1, frames, d]), positions: engine.tensor(Self.positions(0..<frames), shape: [frames])
+      ).floats()
+    }
+    let before = run()
+    values[changed * d] += 1
+    let after = run()
+    let width = model.configuration.backbone.width
+    #expect(before[..<(changed * width)] == after[..<(changed * width)])
+    #expect(before[(changed * width)..<((changed + 1) * width)] != after[(changed * width)..<((changed + 1) * width)])
+  }
+
+  @Test func onlyDistancesCount() throws {
+    // What a stream sounds like after hours does not depend on how long it has run.
+    let model = try Self.model()
+    let (frames, d) = (8, model.configuration.latentDimension)
+    let engine = CPUEngine(threads: 1)
+    func run(from first: Int) -> [Float] {
+      model.backbone(
+        engine.tensor(Self.latents(model, frames), shape: [1, frames, d]),
+        positions: engine.tensor(Self.positions(first..<first + frames), shape: [frames])
+      ).floats()
+    }
+    expectClose(run(from: 5_000_000), run(from: 0), 1e-4)
+  }
+
+  @Test func everyParameterHasAName() throws {
+    let model = try Self.model()
+    #expect(Set(model.weights.map(\.name)).count == model.weights.count)
+  }
+
+  /// Our exact counts. The CAM paper gives 16 layers and about 150 M parameters; width and sampler are our choice.
+  @Test(arguments: [("small", 9_181_504), ("base", 0), ("cam-150m", 0)])
+  func parameterCounts(preset: String, expected: Int) throws {
+    let configuration = try #require(ContinuousModelConfiguration.preset(preset))
+    let counter = CountingWeights()
+    _ = try ContinuousModel(configuration, weights: counter)
+    #expect(counter.total == expected)
+  }
+}
+
+/// Counts parameters without making them.
+final class CountingWeights: WeightSource {
+  private(set) var total = 0
+  private let storage = WeightStorage(byteCount: 4) { _ in }
+
+  func weight(named name: String, shape: [Int], initial: Initializer) throws -> Weight {
+    total += shape.reduce(1, *)
+    return Weight(name: name, shape: shape, format: .float32, storage: storage)
+  }
+}

@@ -1,0 +1,129 @@
+import Foundation
+import Legato
+import LegatoCodecs
+import LegatoModels
+import LegatoTensor
+import Testing
+
+@Suite struct SessionTests {
+  /// A tiny random package: it makes noise, but every part of generation runs.
+  static func package() throws -> ModelPackage {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("legato-\(UUID().uuidString)").path
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let codecConfiguration = try #require(SpectralCodecConfiguration.preset("tiny"))
+    let codec = try SpectralCodec(codecConfiguration, weights: RandomWeights(seed: 1))
+    try CodecPackage.write(
+      to: folder + "/codec", configuration: .init(name: "tiny", licence: "Apache-2.0", codec: codecConfiguration),
+      weights: codec.weights, format: nil, card: "")
+    var configuration = try #require(ContinuousModelConfiguration.preset("tiny"))
+    configuration.backbone.window = 8
+    let model = try ContinuousModel(configuration, weights: RandomWeights(seed: 2, everywhere: 0.02))
+    try ModelPackage.write(
+      to: folder + "/model", configuration: .init(name: "tiny", licence: "Apache-2.0", model: configuration),
+      weights: model.weights, format: .bfloat16, codec: CodecPackage(path: folder + "/codec"), card: "a card")
+    return try ModelPackage(path: folder + "/model")
+  }
+
+  static func render(_ session: Session, seconds: Double) -> [[Float]] {
+    let source = ChunkSource(session, seconds: seconds)
+    var channels = [[Float]](repeating: [], count: session.channels)
+    while let chunk = source.next() { for c in channels.indices { channels[c] += chunk.channels[c] } }
+    return channels
+  }
+
+  @Test func sameSeedSameBytesAtAnyThreadCount() throws {
+    let package = try Self.package()
+    let one = Self.render(Session(package, options: .init(seed: 7), threads: 1), seconds: 2)
+    let two = Self.render(Session(package, options: .init(seed: 7), threads: 2), seconds: 2)
+    let three = Self.render(Session(package, options: .init(seed: 7), threads: 3), seconds: 2)
+    #expect(one == two)
+    #expect(one == three)
+    #expect(one[0].count == 96_000)
+    #expect(one.allSatisfy { $0.allSatisfy { abs($0) <= 1 } })
+    #expect(one != Self.render(Session(package, options: .init(seed: 8), threads: 1), seconds: 2))
+  }
+
+  @Test func sessionsAreIndependent() throws {
+    let package = try Self.package()
+    let (a, b) = (Session(package, options: .init(seed: 1), threads: 1), Session(package, options: .init(seed: 2), threads: 1))
+    var (mixedA, mixedB): ([Float], [Float]) = ([], [])
+    for _ in 0..<20 {
+      mixedA += a.next().channels[0]
+      mixedB += b.next().channels[0]
+    }
+    let alone = Session(package, options: .init(seed: 1), threads: 1)
+    var alonely: [Float] = []
+    for _ in 0..<20 { alonely += alone.next().channels[0] }
+    #expect(mixedA == alonely)
+    #expect(mixedA != mixedB)
+  }
+
+  @Test func saveAndRestoreGoOnBitForBit() throws {
+    let package = try Self.package()
+    let session = Session(package, options: .init(seed: 3), threads: 1)
+    for _ in 0..<15 { _ = session.next() }
+    let saved = session.save()
+    let expected = (0..<10).map { _ in session.next().channels }
+    try session.restore(saved)
+    #expect((0..<10).map { _ in session.next().channels } == expected)
+    let other = Session(package, options: .init(seed: 3), threads: 2)
+    try other.restore(saved)
+    #expect((0..<10).map { _ in other.next().channels } == expected)
+  }
+
+  @Test func optionsChangeWhileItPlays() throws {
+    // Replaying plans must follow live parameters, across eviction: a window is 8 frames here.
+    let package = try Self.package()
+    let (a, b) = (Session(package, options: .init(seed: 4), threads: 1), Session(package, options: .init(seed: 4), threads: 1))
+    for _ in 0..<12 { #expect(a.next().channels == b.next().channels) }
+    b.options.temperature = 0.3
+    b.options.steps = 3
+    b.options.contextNoise = 0.3
+    let (changedA, changedB) = ((0..<4).map { _ in a.next().channels }, (0..<4).map { _ in b.next().channels })
+    #expect(changedA != changedB)
+  }
+
+  @Test func aPromptMustFit() throws {
+    let package = try Self.package()
+    let session = Session(package, threads: 1)
+    #expect(throws: GenerationError.self) { try session.prompt([[0, 0]]) }
+    #expect(throws: GenerationError.self) { try session.prompt([[0], [0]]) }
+    let nan = [Float](repeating: .nan, count: 9600)
+    #expect(throws: GenerationError.self) { try session.prompt([nan, nan]) }
+    let tone = (0..<48_000).map { Float($0 % 100) / 100 - 0.5 }
+    try session.prompt([tone, tone])
+    #expect(session.latents.position == 25)
+    #expect(session.next().channels[0].allSatisfy(\.isFinite))
+  }
+
+  @Test func aBadLatentIsCountedAndOvercome() throws {
+    let package = try Self.package()
+    let session = Session(package, options: .init(seed: 5), threads: 1)
+    for _ in 0..<5 { _ = session.next() }
+    // Noise far outside of what a model sees makes latents run away.
+    session.options.temperature = 10
+    session.options.steps = 1
+    for _ in 0..<30 { #expect(session.next().channels.allSatisfy { $0.allSatisfy(\.isFinite) }) }
+    #expect(session.latents.recoveries > 0)
+    session.options = .init(seed: 5)
+    for _ in 0..<5 { #expect(session.next().channels[0].allSatisfy(\.isFinite)) }
+  }
+
+  @Test func theAsynchronousStreamIsTheSameMusic() async throws {
+    let package = try Self.package()
+    let expected = Self.render(Session(package, options: .init(seed: 6), threads: 1), seconds: 1)
+    var heard = [[Float]](repeating: [], count: 2)
+    let session = Session(package, options: .init(seed: 6), threads: 1)
+    for try await chunk in session.stream(seconds: 1) { for c in 0..<2 { heard[c] += chunk.channels[c] } }
+    #expect(heard == expected)
+  }
+
+  @Test func endsFadeAndNothingClicks() throws {
+    let package = try Self.package()
+    let sound = Self.render(Session(package, options: .init(seed: 9), threads: 1), seconds: 3)
+    for channel in sound {
+      #expect(abs(channel[0]) < 1e-3)
+      #expect(abs(channel[channel.count - 1]) < 1e-3)
+    }
+  }
+}
