@@ -52,15 +52,19 @@ let package = Package(
 
     // The lines of the README that embed Legato in an app, kept compiling.
     .executableTarget(
-      name: "LegatoExample", dependencies: ["Legato", "LegatoAudio", "LegatoModels"], path: "Examples/LegatoExample"),
+      name: "LegatoExample", dependencies: ["Legato", "LegatoAudio", "LegatoModels"],
+      path: "Examples/LegatoExample"),
 
-    .testTarget(name: "LegatoTensorTests", dependencies: ["CKernels", "LegatoTensor"], swiftSettings: strict),
+    .testTarget(
+      name: "LegatoTensorTests", dependencies: ["CKernels", "LegatoTensor"], swiftSettings: strict),
     .testTarget(name: "LegatoNNTests", dependencies: ["LegatoNN", "LegatoTorch"], swiftSettings: strict),
     .testTarget(name: "LegatoAudioTests", dependencies: ["LegatoAudio"], swiftSettings: strict),
     .testTarget(name: "LegatoTorchTests", dependencies: ["LegatoNN", "LegatoTorch"], swiftSettings: strict),
     .testTarget(
-      name: "LegatoModelsTests", dependencies: ["Legato", "LegatoModels", "LegatoTorch"], swiftSettings: strict),
-    .testTarget(name: "LegatoEvaluationTests", dependencies: ["LegatoAudio", "LegatoEvaluation", "LegatoTensor"],
+      name: "LegatoModelsTests", dependencies: ["Legato", "LegatoModels", "LegatoTorch"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "LegatoEvaluationTests", dependencies: ["LegatoAudio", "LegatoEvaluation", "LegatoTensor"],
       swiftSettings: strict),
     .testTarget(name: "LegatoTrainingTests", dependencies: ["LegatoTraining"], swiftSettings: strict),
     .testTarget(

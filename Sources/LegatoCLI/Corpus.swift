@@ -47,7 +47,8 @@ struct Corpus: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "A General MIDI sound font. (default: LEGATO_SOUNDFONT, or where distributions put FluidR3)", valueName: "sf2"))
+      "A General MIDI sound font. (default: LEGATO_SOUNDFONT, or where distributions put FluidR3)",
+      valueName: "sf2"))
   var soundFont: String?
 
   @OptionGroup var threads: ThreadsOption
@@ -90,7 +91,8 @@ struct Corpus: ParsableCommand {
     if reporting.quiet { return }
     func hours(_ value: Double) -> String { String(format: "%.2f h", value) }
     StandardOutput.line(
-      "\(summary.manifest.path)  \(summary.pieces) pieces, \(hours(summary.hours)) (\(summary.rendered) rendered now)")
+      "\(summary.manifest.path)  \(summary.pieces) pieces, \(hours(summary.hours)) (\(summary.rendered) rendered now)"
+    )
     let splits = summary.hoursBySplit.sorted { $0.key.rawValue < $1.key.rawValue }
       .map { "\($0.key.rawValue) \(hours($0.value))" }
     StandardOutput.line("splits: \(splits.joined(separator: ", "))")
@@ -113,7 +115,8 @@ private struct CorpusReport: Encodable {
     pieces = summary.pieces
     rendered = summary.rendered
     hours = summary.hours
-    hours_by_split = Dictionary(uniqueKeysWithValues: summary.hoursBySplit.map { ($0.key.rawValue, $0.value) })
+    hours_by_split = Dictionary(
+      uniqueKeysWithValues: summary.hoursBySplit.map { ($0.key.rawValue, $0.value) })
     held_out_instruments = summary.heldOutInstruments
   }
 }

@@ -21,7 +21,8 @@ struct Decode: ParsableCommand {
 
   @Option(
     name: .shortAndLong,
-    help: ArgumentHelp("WAV file to write, or - for standard output. (default: the latents' name, .wav)", valueName: "file"))
+    help: ArgumentHelp(
+      "WAV file to write, or - for standard output. (default: the latents' name, .wav)", valueName: "file"))
   var output: String?
 
   @Option(
@@ -34,7 +35,9 @@ struct Decode: ParsableCommand {
   @Option(help: "How samples are stored: pcm16, pcm24 or float32.")
   var format = WAVWriter.Format.pcm16
 
-  @Option(help: ArgumentHelp("Also draw waveform and spectrogram (of at most the first ten minutes).", valueName: "png"))
+  @Option(
+    help: ArgumentHelp(
+      "Also draw waveform and spectrogram (of at most the first ten minutes).", valueName: "png"))
   var picture: String?
 
   @OptionGroup var threads: ThreadsOption
@@ -49,7 +52,8 @@ struct Decode: ParsableCommand {
 
   func run() throws {
     let package = try CodecPackage(path: PackageLocation.findCodec(codec))
-    let output = self.output ?? ((input as NSString).lastPathComponent as NSString).deletingPathExtension + ".wav"
+    let output =
+      self.output ?? ((input as NSString).lastPathComponent as NSString).deletingPathExtension + ".wav"
     try OutputNames.checkPipe(output)
     if let picture { try OutputNames.checkFolder(of: picture) }
     let summary = try Cancellation.run {
@@ -63,7 +67,11 @@ struct Decode: ParsableCommand {
       reporting.json
       ? try JSONLine.text(DecodeReport(path: output, seconds: summary.seconds, picture: picture))
       : "\(output)  \(String(format: "%.1f", summary.seconds)) s"
-    if output == OutputNames.standardOutput { StandardError.write(text + "\n") } else { StandardOutput.line(text) }
+    if output == OutputNames.standardOutput {
+      StandardError.write(text + "\n")
+    } else {
+      StandardOutput.line(text)
+    }
   }
 }
 

@@ -17,7 +17,8 @@ struct Encode: ParsableCommand {
         legato decode song.safetensors --output song-through-codec.wav
       """)
 
-  @Argument(help: ArgumentHelp("The recording, of any usual format, rate and channel count.", valueName: "file"))
+  @Argument(
+    help: ArgumentHelp("The recording, of any usual format, rate and channel count.", valueName: "file"))
   var input: String
 
   @Option(
@@ -37,7 +38,9 @@ struct Encode: ParsableCommand {
 
   func run() throws {
     let package = try CodecPackage(path: PackageLocation.findCodec(codec))
-    let output = self.output ?? ((input as NSString).lastPathComponent as NSString).deletingPathExtension + ".safetensors"
+    let output =
+      self.output ?? ((input as NSString).lastPathComponent as NSString).deletingPathExtension
+      + ".safetensors"
     try OutputNames.checkFolder(of: output)
     let summary = try Cancellation.run {
       try RecordingCodec.encodeFile(
@@ -51,7 +54,8 @@ struct Encode: ParsableCommand {
           codec: package.configuration.name, codec_hash: package.hash))
     } else if !reporting.quiet {
       StandardOutput.line(
-        "\(output)  \(summary.frames) latents of \(dimension) dimensions, codec \(package.configuration.name)")
+        "\(output)  \(summary.frames) latents of \(dimension) dimensions, codec \(package.configuration.name)"
+      )
     }
   }
 }

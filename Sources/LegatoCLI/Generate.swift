@@ -37,7 +37,9 @@ struct Generate: ParsableCommand {
   @Option(name: .shortAndLong, help: "WAV file to write, or - for a stream to standard output.")
   var output = "out.wav"
 
-  @Option(help: ArgumentHelp("A recording to continue, of any usual format, rate and channel count.", valueName: "file"))
+  @Option(
+    help: ArgumentHelp(
+      "A recording to continue, of any usual format, rate and channel count.", valueName: "file"))
   var prompt: String?
 
   @Flag(help: "Put the prompt before its continuation. --duration is the continuation's.")
@@ -51,7 +53,10 @@ struct Generate: ParsableCommand {
   @Option(help: "Steps to a latent, 1 to 1000: more is finer and slower. (default: the package's)")
   var steps: Int?
 
-  @Option(help: "Noise mixed into what the model hears of itself, 0 to 1; steadies long pieces. (default: the package's)")
+  @Option(
+    help:
+      "Noise mixed into what the model hears of itself, 0 to 1; steadies long pieces. (default: the package's)"
+  )
   var contextNoise: Float?
 
   @Option(help: "How many pieces, with the seeds from --seed on.")
@@ -60,7 +65,9 @@ struct Generate: ParsableCommand {
   @Option(help: "How samples are stored: pcm16, pcm24 or float32.")
   var format = WAVWriter.Format.pcm16
 
-  @Option(help: ArgumentHelp("Also draw waveform and spectrogram (of at most the first ten minutes).", valueName: "png"))
+  @Option(
+    help: ArgumentHelp(
+      "Also draw waveform and spectrogram (of at most the first ten minutes).", valueName: "png"))
   var picture: String?
 
   @OptionGroup var threads: ThreadsOption
@@ -75,7 +82,9 @@ struct Generate: ParsableCommand {
     options.steps = steps ?? options.steps
     options.contextNoise = contextNoise ?? options.contextNoise
     if let problem = options.problem { throw ValidationError(problem) }
-    if !(1...100_000).contains(count) { throw ValidationError("--count is \(count); it must be from 1 to 100000") }
+    if !(1...100_000).contains(count) {
+      throw ValidationError("--count is \(count); it must be from 1 to 100000")
+    }
     let streams = output == OutputNames.standardOutput
     if streams, count > 1 { throw ValidationError("--output - takes one piece; leave --count out") }
     if duration == .endless, !streams {
@@ -92,7 +101,9 @@ struct Generate: ParsableCommand {
     let folder = try PackageLocation.find(model)
     let package = try ModelPackage(path: folder)
     let codec = package.codec.codec
-    let recording = try prompt.map { try PromptAudio.read($0, sampleRate: codec.sampleRate, channels: codec.channels) }
+    let recording = try prompt.map {
+      try PromptAudio.read($0, sampleRate: codec.sampleRate, channels: codec.channels)
+    }
     let firstSeed = seed.value()
     for index in 1...count {
       var options = GenerationOptions(
@@ -103,7 +114,8 @@ struct Generate: ParsableCommand {
       let piece = GeneratedPiece(
         path: OutputNames.numbered(output, index, of: count), format: format, seconds: duration.seconds,
         prompt: recording, includesPrompt: includePrompt,
-        picture: picture.map { OutputNames.numbered($0, index, of: count) }, progress: reporting.terminalProgress)
+        picture: picture.map { OutputNames.numbered($0, index, of: count) },
+        progress: reporting.terminalProgress)
       let report = try piece.make(package: package, options: options, threads: threads.threads)
       try tell(report)
       if StopSignal.isRequested { break }

@@ -34,7 +34,9 @@ struct Prepare: ParsableCommand {
       valueName: "folder"))
   var codec: String?
 
-  @Option(help: "Share of the recordings held out to measure training, where no manifest says which. (default: 0.1)")
+  @Option(
+    help: "Share of the recordings held out to measure training, where no manifest says which. (default: 0.1)"
+  )
   var validationShare: Double?
 
   @Option(help: "Shorter recordings are skipped, in seconds. (default: 1)")
@@ -66,7 +68,11 @@ struct Prepare: ParsableCommand {
       let report = try Cancellation.run {
         try Preparation(options).run(style: reporting.progress, isCancelled: { StopSignal.isRequested })
       }
-      if reporting.json { try StandardOutput.json(PrepareSummary(report, folder: output)) } else { tell(report) }
+      if reporting.json {
+        try StandardOutput.json(PrepareSummary(report, folder: output))
+      } else {
+        tell(report)
+      }
     } catch let error as PrepareError where error.kind == .badOption {
       throw ValidationError(error.description)
     }
@@ -76,15 +82,19 @@ struct Prepare: ParsableCommand {
     for skipped in report.skipped { StandardError.write("skipped \(skipped.path): \(skipped.reason)\n") }
     if !reporting.quiet {
       StandardOutput.line(
-        "\(output)  \(report.encoded) recordings encoded, \(report.kept) were there, \(report.skipped.count) skipped")
+        "\(output)  \(report.encoded) recordings encoded, \(report.kept) were there, \(report.skipped.count) skipped"
+      )
       if let index = report.index {
         let frames = RecordingList.Split.allCases.map { ($0, index.frames(of: $0)) }.filter { $0.1 > 0 }
-        let splits = frames.map { "\($0.0.rawValue) \(String(format: "%.2f h", Double($0.1) / index.frameRate / 3600))" }
+        let splits = frames.map {
+          "\($0.0.rawValue) \(String(format: "%.2f h", Double($0.1) / index.frameRate / 3600))"
+        }
         StandardOutput.line(
           "\(index.pieces.count) pieces, \(splits.joined(separator: ", ")); codec \(index.codecName)")
-        if let check = index.reconstruction { StandardOutput.line(Self.text(check)) }
+        if let check = index.reconstruction { StandardOutput.line("reconstruction: \(Self.text(check))") }
       } else {
-        StandardOutput.line("\(report.missingShards) of \(report.shards) shards are still to be made by the other parts")
+        StandardOutput.line(
+          "\(report.missingShards) of \(report.shards) shards are still to be made by the other parts")
       }
     }
     for warning in report.warnings { StandardError.write("warning: \(warning)\n") }
@@ -93,7 +103,7 @@ struct Prepare: ParsableCommand {
   static func text(_ check: ReconstructionReport) -> String {
     func number(_ value: Double) -> String { String(format: "%.3f", value) }
     let own = check.codecMelDistance.map { ", on the codec's own held-out recordings \(number($0))" } ?? ""
-    return "reconstruction: mel distance \(number(check.melDistance)) over \(check.excerpts) excerpts\(own); "
+    return "mel distance \(number(check.melDistance)) over \(check.excerpts) excerpts\(own); "
       + "worst \(number(check.worstMelDistance)) in \(check.worstPath)"
   }
 }

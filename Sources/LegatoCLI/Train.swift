@@ -26,13 +26,16 @@ struct Train: ParsableCommand {
 
   @Option(
     name: .shortAndLong,
-    help: ArgumentHelp("The run's folder, new or to go on with. (default: runs/ and the recipe's name)", valueName: "folder"))
+    help: ArgumentHelp(
+      "The run's folder, new or to go on with. (default: runs/ and the recipe's name)", valueName: "folder"))
   var output: String?
 
   @Option(help: ArgumentHelp("Start from the weights of this package.", valueName: "package"))
   var from: String?
 
-  @Option(help: ArgumentHelp("Stop cleanly after this time: 25m, 6h. The package is written then.", valueName: "time"))
+  @Option(
+    help: ArgumentHelp(
+      "Stop cleanly after this time: 25m, 6h. The package is written then.", valueName: "time"))
   var timeLimit: String?
 
   @Flag(help: "Only overfit one batch, and say what is wrong if that fails.")
@@ -41,7 +44,8 @@ struct Train: ParsableCommand {
   @Option(
     name: .customLong("set"),
     help: ArgumentHelp(
-      "Change a value of the recipe, such as optimizer.learning_rate=1e-4. Repeat it for several.", valueName: "key=value"))
+      "Change a value of the recipe, such as optimizer.learning_rate=1e-4. Repeat it for several.",
+      valueName: "key=value"))
   var settings: [String] = []
 
   @Option(help: "auto, cpu, cuda or cuda:1. (default: the recipe's)")
@@ -55,7 +59,8 @@ struct Train: ParsableCommand {
 
   func validate() throws {
     if let timeLimit, DurationText.seconds(timeLimit) == nil {
-      throw ValidationError("--time-limit is '\(timeLimit)'; write a time such as 25m, 1h30m, or a number of seconds")
+      throw ValidationError(
+        "--time-limit is '\(timeLimit)'; write a time such as 25m, 1h30m, or a number of seconds")
     }
     if let device, TrainingDevice(device) == nil {
       throw ValidationError("--device is '\(device)'; it must be auto, cpu, cuda or cuda:N")
@@ -93,7 +98,8 @@ struct Train: ParsableCommand {
     case .interrupted:
       StandardOutput.line("\(folder): stopped at step \(outcome.step); the same command goes on from there")
     case .timeLimit:
-      StandardOutput.line("\(folder): time is up at step \(outcome.step); the same command goes on from there")
+      StandardOutput.line(
+        "\(folder): time is up at step \(outcome.step); the same command goes on from there")
     case .finished: StandardOutput.line("\(folder): finished at step \(outcome.step)")
     }
     guard let package = outcome.package else { return }

@@ -13,13 +13,16 @@ import Testing
 
   @Test func endless() { #expect(GenerationLength(argument: "endless") == .endless) }
 
-  @Test(arguments: ["", "0", "-5", "nan", "inf", "1e9", "5 m", "m", "5x", "1m1h", "1.5m", "٣", "1.2.3", "infinity"])
+  @Test(arguments: [
+    "", "0", "-5", "nan", "inf", "1e9", "5 m", "m", "5x", "1m1h", "1.5m", "٣", "1.2.3", "infinity",
+  ])
   func nonsenseDurations(text: String) { #expect(GenerationLength(argument: text) == nil) }
 
   @Test(arguments: [
     ["--duration", "0"], ["--duration=-5"], ["--duration", "nan"], ["--duration", "0.01"],
     ["--duration", "99999999999999999999"], ["--duration", "400d"],
-    ["--steps", "0"], ["--steps", "1001"], ["--steps", "few"], ["--temperature=-1"], ["--temperature", "nan"],
+    ["--steps", "0"], ["--steps", "1001"], ["--steps", "few"], ["--temperature=-1"],
+    ["--temperature", "nan"],
     ["--temperature", "11"], ["--context-noise", "1.5"], ["--context-noise", "nan"], ["--threads", "0"],
     ["--threads=-1"], ["--threads", "100000"], ["--count", "0"], ["--seed=-1"], ["--seed", "1.5"],
     ["--count", "2", "--output", "-"], ["--duration", "endless"], ["--include-prompt"], ["--output", ""],
@@ -54,12 +57,16 @@ import Testing
 
   @Test func helpIsAManual() {
     let root = LegatoCommand.helpMessage()
-    for word in ["generate", "corpus", "prepare", "train", "encode", "decode", "info", "Exit codes", "legato generate --duration"] {
+    for word in [
+      "generate", "corpus", "prepare", "train", "encode", "decode", "info", "Exit codes",
+      "legato generate --duration",
+    ] {
       #expect(root.contains(word), "the root help lacks '\(word)'")
     }
     let generate = LegatoCommand.helpMessage(for: Generate.self)
     for option in [
-      "--model", "--duration", "--prompt", "--include-prompt", "--seed", "--temperature", "--steps", "--context-noise",
+      "--model", "--duration", "--prompt", "--include-prompt", "--seed", "--temperature", "--steps",
+      "--context-noise",
       "--threads", "--count", "--output", "--picture", "--json", "--quiet", "ffplay",
     ] {
       #expect(generate.contains(option), "the help of generate lacks '\(option)'")
@@ -67,7 +74,8 @@ import Testing
   }
 
   @Test(arguments: [
-    ("a.wav", 2, 3, "a-2.wav"), ("a.wav", 1, 1, "a.wav"), ("x/a.b.wav", 1, 2, "x/a.b-1.wav"), ("take", 10, 10, "take-10"),
+    ("a.wav", 2, 3, "a-2.wav"), ("a.wav", 1, 1, "a.wav"), ("x/a.b.wav", 1, 2, "x/a.b-1.wav"),
+    ("take", 10, 10, "take-10"),
     ("dir.d/take", 1, 2, "dir.d/take-1"),
   ])
   func numberedNames(path: String, index: Int, count: Int, expected: String) {

@@ -47,7 +47,8 @@ import Testing
   }
 
   @Test func missingModel() throws {
-    try expectFailure(["generate", "--model", "nowhere", "--duration", "1"], "nowhere: there is no such folder")
+    try expectFailure(
+      ["generate", "--model", "nowhere", "--duration", "1"], "nowhere: there is no such folder")
     try expectFailure(["info", "nowhere"], "nowhere")
     try expectFailure(["encode", "in.wav", "--codec", "nowhere"], "nowhere")
   }
@@ -110,7 +111,8 @@ import Testing
   @Test func promptsThatAreNoSound() throws {
     try Data("hello, this is no sound".utf8).write(to: folder.url.appendingPathComponent("text.wav"))
     try Data().write(to: folder.url.appendingPathComponent("empty.wav"))
-    try AudioFile.write(TinyPackage.recording(seconds: 0.5, sampleRate: 48_000, channels: 2), to: folder.path("cut.wav"))
+    try AudioFile.write(
+      TinyPackage.recording(seconds: 0.5, sampleRate: 48_000, channels: 2), to: folder.path("cut.wav"))
     try edit("cut.wav") { $0 = $0.prefix($0.count / 2) }
     try expectFailure(generate("--prompt", "text.wav"), "text.wav")
     try expectFailure(generate("--prompt", "empty.wav"), "empty.wav", "empty")
@@ -121,25 +123,32 @@ import Testing
   }
 
   @Test func promptTooShort() throws {
-    try AudioFile.write(TinyPackage.recording(seconds: 0.001, sampleRate: 48_000, channels: 2), to: folder.path("p.wav"))
+    try AudioFile.write(
+      TinyPackage.recording(seconds: 0.001, sampleRate: 48_000, channels: 2), to: folder.path("p.wav"))
     try expectFailure(generate("--prompt", "p.wav"), "prompt", "1920")
   }
 
   @Test func outputsThatCannotBeWritten() throws {
-    try expectFailure(["generate", "--model", "tiny", "--duration", "1", "--output", "no/where/out.wav"], "no/where/out.wav", "folder does not exist")
-    try expectFailure(["generate", "--model", "tiny", "--duration", "1", "--output", "tiny"], "it is a folder")
+    try expectFailure(
+      ["generate", "--model", "tiny", "--duration", "1", "--output", "no/where/out.wav"], "no/where/out.wav",
+      "folder does not exist")
+    try expectFailure(
+      ["generate", "--model", "tiny", "--duration", "1", "--output", "tiny"], "it is a folder")
     try expectFailure(generate("--picture", "no/where/out.png"), "no/where/out.png", "folder does not exist")
     if getuid() != 0 {
-      try FileManager.default.createDirectory(atPath: folder.path("locked"), withIntermediateDirectories: false)
+      try FileManager.default.createDirectory(
+        atPath: folder.path("locked"), withIntermediateDirectories: false)
       try FileManager.default.setAttributes([.posixPermissions: 0o500], ofItemAtPath: folder.path("locked"))
-      try expectFailure(["generate", "--model", "tiny", "--duration", "1", "--output", "locked/out.wav"], "permission denied")
+      try expectFailure(
+        ["generate", "--model", "tiny", "--duration", "1", "--output", "locked/out.wav"], "permission denied")
     }
   }
 
   @Test func fullDisk() throws {
     // The device that is always full; only Linux has it.
     guard FileManager.default.fileExists(atPath: "/dev/full") else { return }
-    try expectFailure(["generate", "--model", "tiny", "--duration", "1", "--output", "/dev/full"], "disk is full")
+    try expectFailure(
+      ["generate", "--model", "tiny", "--duration", "1", "--output", "/dev/full"], "disk is full")
   }
 
   @Test func usageErrorsExitWith64() throws {
@@ -159,14 +168,19 @@ import Testing
 
   @Test func recordingsThatAreNone() throws {
     try FileManager.default.createDirectory(atPath: folder.path("empty"), withIntermediateDirectories: false)
-    try expectFailure(["prepare", "empty", "--codec", "tiny", "--output", "latents"], "empty: there are no recordings")
-    try expectFailure(["prepare", "nowhere", "--codec", "tiny", "--output", "latents"], "nowhere: there is no such file")
-    try expectFailure(["prepare", "empty", "--codec", "tiny", "--output", "l", "--parts", "0"], "parts", status: 64)
+    try expectFailure(
+      ["prepare", "empty", "--codec", "tiny", "--output", "latents"], "empty: there are no recordings")
+    try expectFailure(
+      ["prepare", "nowhere", "--codec", "tiny", "--output", "latents"], "nowhere: there is no such file")
+    try expectFailure(
+      ["prepare", "empty", "--codec", "tiny", "--output", "l", "--parts", "0"], "parts", status: 64)
     try Data("no sound".utf8).write(to: folder.url.appendingPathComponent("empty/a.wav"))
     try expectFailure(["prepare", "empty", "--codec", "tiny", "--output", "latents", "--quiet"], "a.wav")
   }
 
   @Test func latentsThatAreNone() throws {
-    try expectFailure(["decode", "tiny/model.safetensors", "--codec", "tiny", "--output", "o.wav"], "no tensor 'latents'", "legato encode")
+    try expectFailure(
+      ["decode", "tiny/model.safetensors", "--codec", "tiny", "--output", "o.wav"], "no tensor 'latents'",
+      "legato encode")
   }
 }

@@ -25,12 +25,14 @@ import Testing
     #expect(summary["dimension"] as? Int == 16)
     // 1.23 s and the decoder's delay of 30 ms at 25 latents a second.
     #expect(summary["frames"] as? Int == 32)
-    let decoded = try legato("decode", "in.safetensors", "--codec", "tiny/codec", "--output", "out.wav", "--picture", "out.png")
+    let decoded = try legato(
+      "decode", "in.safetensors", "--codec", "tiny/codec", "--output", "out.wav", "--picture", "out.png")
     #expect(decoded.status == 0, "\(decoded.error)")
     let sound = try AudioFile.read(folder.path("out.wav"))
     #expect(sound.frameCount == 59_040)
     #expect(sound.channelCount == 2)
-    let streamed = try legato("decode", "in.safetensors", "--codec", "tiny", "--output", "-", "--threads", "1")
+    let streamed = try legato(
+      "decode", "in.safetensors", "--codec", "tiny", "--output", "-", "--threads", "1")
     try streamed.output.write(to: folder.url.appendingPathComponent("stream.wav"))
     #expect(try AudioFile.read(folder.path("stream.wav")) == sound)
   }

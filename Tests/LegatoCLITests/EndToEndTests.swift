@@ -9,7 +9,8 @@ import Testing
 /// Needs what `make test` sets up: FluidSynth with a font, and the libtorch plug-in.
 @Suite(.serialized) struct EndToEndTests {
   private let folder: TemporaryFolder
-  private let recipes = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+  private let recipes = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+    .deletingLastPathComponent()
     .deletingLastPathComponent().appendingPathComponent("Recipes").path
 
   init() throws { folder = try TemporaryFolder() }
@@ -29,22 +30,26 @@ import Testing
   @Test func fromCorpusToSound() throws {
     // Five pieces of a minute, so that the fifth is there to validate.
     try legato(
-      "corpus", "--hours", "0.08", "--maximum-minutes", "1", "--instrument", "piano", "--output", "corpus", "--quiet")
+      "corpus", "--hours", "0.08", "--maximum-minutes", "1", "--instrument", "piano", "--output", "corpus",
+      "--quiet")
     #expect(try info("corpus")["kind"] as? String == "corpus")
 
     try legato(
-      "train", recipes + "/toy-codec.yaml", "--set", "data.corpus=corpus", "--set", "steps=30", "--output", "codec",
+      "train", recipes + "/toy-codec.yaml", "--set", "data.corpus=corpus", "--set", "steps=30", "--output",
+      "codec",
       "--threads", "1", "--quiet")
     #expect(try info("codec/package")["kind"] as? String == "codec package")
     #expect(try info("codec")["step"] as? Int == 30)
 
-    try legato("prepare", "corpus", "--codec", "codec/package", "--output", "latents", "--excerpts", "2", "--quiet")
+    try legato(
+      "prepare", "corpus", "--codec", "codec/package", "--output", "latents", "--excerpts", "2", "--quiet")
     let latents = try info("latents")
     #expect(latents["kind"] as? String == "prepared latents")
     #expect((latents["pieces"] as? Int ?? 0) >= 5)
 
     let train = [
-      "train", recipes + "/toy-model.yaml", "--set", "data.latents=latents", "--set", "steps=30", "--output", "model",
+      "train", recipes + "/toy-model.yaml", "--set", "data.latents=latents", "--set", "steps=30", "--output",
+      "model",
       "--threads", "1", "--json",
     ]
     let first = try LegatoProcess.run(train, in: folder.url)
@@ -63,10 +68,13 @@ import Testing
 
     // A fine-tuning run starts from the package.
     try legato(
-      "train", recipes + "/toy-model.yaml", "--from", "model/package", "--set", "data.latents=latents", "--set",
+      "train", recipes + "/toy-model.yaml", "--from", "model/package", "--set", "data.latents=latents",
+      "--set",
       "steps=2", "--output", "tuned", "--threads", "1", "--quiet")
 
-    try legato("generate", "--model", "tuned/package", "--duration", "2", "--seed", "1", "--output", "out.wav", "--quiet")
+    try legato(
+      "generate", "--model", "tuned/package", "--duration", "2", "--seed", "1", "--output", "out.wav",
+      "--quiet")
     let sound = try AudioFile.read(folder.path("out.wav"))
     #expect(sound.frameCount == 96_000)
     #expect(sound.channels.allSatisfy { $0.allSatisfy(\.isFinite) })

@@ -19,7 +19,9 @@ import Testing
     return result
   }
 
-  private func bytes(_ name: String) throws -> Data { try Data(contentsOf: folder.url.appendingPathComponent(name)) }
+  private func bytes(_ name: String) throws -> Data {
+    try Data(contentsOf: folder.url.appendingPathComponent(name))
+  }
 
   @Test func sameSeedSameBytesAtAnyThreadCount() throws {
     _ = try generate("--duration", "2", "--seed", "7", "--threads", "1", "--output", "a.wav")
@@ -48,10 +50,13 @@ import Testing
   }
 
   @Test func countNumbersFilesAndSeeds() throws {
-    let result = try generate("--duration", "1", "--seed", "5", "--count", "2", "--output", "take.wav", "--json")
+    let result = try generate(
+      "--duration", "1", "--seed", "5", "--count", "2", "--output", "take.wav", "--json")
     let lines = result.text.split(separator: "\n")
     #expect(lines.count == 2)
-    let reports = try lines.map { try #require(try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any]) }
+    let reports = try lines.map {
+      try #require(try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
+    }
     #expect(reports.map { $0["path"] as? String } == ["take-1.wav", "take-2.wav"])
     #expect(reports.map { $0["seed"] as? Int } == [5, 6])
     for report in reports {
@@ -90,7 +95,8 @@ import Testing
 
   @Test func promptIsContinued() throws {
     // Rate and channels of the package, so that no resampler is needed.
-    try AudioFile.write(TinyPackage.recording(seconds: 1, sampleRate: 48_000, channels: 2), to: folder.path("prompt.wav"))
+    try AudioFile.write(
+      TinyPackage.recording(seconds: 1, sampleRate: 48_000, channels: 2), to: folder.path("prompt.wav"))
     _ = try generate("--duration", "1", "--seed", "1", "--output", "plain.wav")
     _ = try generate("--duration", "1", "--seed", "1", "--prompt", "prompt.wav", "--output", "continued.wav")
     _ = try generate(
@@ -105,7 +111,9 @@ import Testing
     #expect(whole.frameCount == start + continued.frameCount)
     #expect(whole.slice(frames: 0..<start) == prompt.slice(frames: 0..<start))
     // After the cross-fade of 5 ms it is the continuation itself.
-    #expect(whole.slice(frames: start + 240..<whole.frameCount) == continued.slice(frames: 240..<continued.frameCount))
+    #expect(
+      whole.slice(frames: start + 240..<whole.frameCount)
+        == continued.slice(frames: 240..<continued.frameCount))
     // No click at the join: no step larger than the loudest step of its surroundings.
     let steps = zip(whole.channels[0], whole.channels[0].dropFirst()).map { abs($1 - $0) }
     let around = max(steps[0..<start - 1].max() ?? 0, steps[(start + 241)...].max() ?? 0)

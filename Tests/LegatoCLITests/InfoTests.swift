@@ -26,7 +26,9 @@ import Testing
     #expect((json["parameters"] as? Int ?? 0) > 10_000)
     #expect((json["codec"] as? [String: Any])?["sample_rate"] as? Int == 48_000)
     #expect((json["training"] as? [String: Any])?["data"] as? String == "none: random weights")
-    for part in ["tiny-noise", "CC0-1.0", "tiny-codec", "25 latents a second", "none: random weights", "README.md"] {
+    for part in [
+      "tiny-noise", "CC0-1.0", "tiny-codec", "25 latents a second", "none: random weights", "README.md",
+    ] {
       #expect(text.contains(part), "no '\(part)' in:\n\(text)")
     }
   }

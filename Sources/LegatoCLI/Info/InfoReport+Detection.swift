@@ -17,7 +17,8 @@ extension InfoReport {
     if has("recipe.yaml") { return try run(path) }
     if has("state.json") { return checkpoint(try Checkpoint(path: path)) }
     if has("config.json") {
-      return kindOfConfiguration(path) == "codec" ? codec(try CodecPackage(path: path)) : model(try ModelPackage(path: path))
+      return kindOfConfiguration(path) == "codec"
+        ? codec(try CodecPackage(path: path)) : model(try ModelPackage(path: path))
     }
     if has(LatentIndex.fileName) { return try latents(path) }
     if has("corpus.json") || has(CorpusManifest.fileName) { return try corpus(path) }

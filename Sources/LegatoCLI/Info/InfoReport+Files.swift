@@ -55,7 +55,9 @@ extension InfoReport {
     report.add("data", recipe.kind == .codec ? "corpus" : "latents", recipe.data.source)
     report.add("steps", "steps", .integer(recipe.steps))
     report.add("batch_size", "batch", .integer(recipe.batchSize))
-    report.add("learning_rate", "learning rate", .number(recipe.optimizer.learningRate), "\(recipe.optimizer.learningRate)")
+    report.add(
+      "learning_rate", "learning rate", .number(recipe.optimizer.learningRate),
+      "\(recipe.optimizer.learningRate)")
     return report
   }
 
@@ -63,8 +65,9 @@ extension InfoReport {
     let file = try SafetensorsFile(path: path)
     if file.metadata["kind"] == "latents", let entry = try? file.entry("latents"), entry.shape.count == 2 {
       var report = InfoReport(kind: "latents", path: path)
-      report.add("frames", "latents", .integer(entry.shape[0]), "\(entry.shape[0]) of \(entry.shape[1]) dimensions")
-      report.add("dimension", "dimensions", .integer(entry.shape[1]))
+      report.add(
+        "frames", "latents", .integer(entry.shape[0]), "\(entry.shape[0]) of \(entry.shape[1]) dimensions")
+      report.add("dimension", "", .integer(entry.shape[1]))
       if let rate = file.metadata["sample_rate"].flatMap(Double.init),
         let samples = file.metadata["samples"].flatMap(Double.init), rate > 0
       {

@@ -45,9 +45,9 @@ extension InfoReport {
     report.addSize(package.codec.weights)
     let codec = package.codec
     report.add("sample_rate", "sound", .integer(codec.sampleRate), sound(codec))
-    report.add("channels", "channels", .integer(codec.channels))
-    report.add("latent_dimension", "latents", .integer(codec.latentDimension), "\(codec.latentDimension) dimensions")
-    report.add("frame_rate", "latents a second", .number(codec.frameRate))
+    report.add("channels", "", .integer(codec.channels))
+    report.add("latent_dimension", "", .integer(codec.latentDimension))
+    report.add("frame_rate", "", .number(codec.frameRate))
     let delay = Double(codec.delay) / Double(codec.sampleRate) * 1000
     report.add("delay_ms", "delay", .number(delay), "\(number(delay)) ms")
     if let distance = package.configuration.heldOutMelDistance {
@@ -60,8 +60,10 @@ extension InfoReport {
   }
 
   private static func sound(_ codec: SpectralCodec) -> String {
-    let channels = codec.channels == 1 ? "mono" : codec.channels == 2 ? "stereo" : "\(codec.channels) channels"
-    return "\(codec.sampleRate) Hz \(channels), \(number(codec.frameRate)) latents a second of \(codec.latentDimension) dimensions"
+    let channels =
+      codec.channels == 1 ? "mono" : codec.channels == 2 ? "stereo" : "\(codec.channels) channels"
+    return
+      "\(codec.sampleRate) Hz \(channels), \(number(codec.frameRate)) latents a second of \(codec.latentDimension) dimensions"
   }
 
   private mutating func addSize(_ weights: [Weight]) {

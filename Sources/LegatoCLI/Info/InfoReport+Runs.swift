@@ -33,7 +33,8 @@ extension InfoReport {
         parameters(file.entries.reduce(0) { $0 + $1.elementCount }))
     }
     let bytes = checkpoint.state.files.values.reduce(0, +)
-    report.add("bytes", "size", .integer(bytes), "\(Self.bytes(bytes)) in \(checkpoint.state.files.count) files")
+    report.add(
+      "bytes", "size", .integer(bytes), "\(Self.bytes(bytes)) in \(checkpoint.state.files.count) files")
     let run = ((checkpoint.path as NSString).deletingLastPathComponent as NSString).deletingLastPathComponent
     if FileManager.default.fileExists(atPath: run + "/recipe.yaml") { report.add("run", "run", run) }
     return report
@@ -42,7 +43,7 @@ extension InfoReport {
   private mutating func addState(_ checkpoint: Checkpoint, of steps: Int?) {
     let state = checkpoint.state
     add("step", "step", .integer(state.step), steps.map { "\(state.step) of \($0)" })
-    if let steps { add("steps", "planned", .integer(steps), "\(steps) steps") }
+    if let steps { add("steps", "", .integer(steps)) }
     add("seconds", "trained", .number(state.seconds), Self.hours(state.seconds))
     let machine = state.machine
     add(

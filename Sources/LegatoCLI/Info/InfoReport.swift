@@ -4,6 +4,7 @@ import Foundation
 struct InfoReport {
   struct Fact {
     var key: String
+    /// Empty for what only programs want.
     var title: String
     var value: Value
     /// How a person reads the value, where it is not the value itself.
@@ -45,8 +46,9 @@ struct InfoReport {
   mutating func add(_ key: String, _ title: String, _ text: String) { add(key, title, .text(text)) }
 
   var text: String {
-    let width = facts.map(\.title.count).max() ?? 0
-    let lines = facts.map { fact in
+    let shown = facts.filter { !$0.title.isEmpty }
+    let width = shown.map(\.title.count).max() ?? 0
+    let lines = shown.map { fact in
       let padding = String(repeating: " ", count: width - fact.title.count)
       return "  \(fact.title)\(padding)  \(fact.text ?? Self.text(fact.value))"
     }
@@ -84,7 +86,8 @@ struct InfoReport {
       value /= 1000
       unit += 1
     }
-    return unit == 0 ? "\(count) bytes" : String(format: value < 10 ? "%.2f %@" : "%.1f %@", value, units[unit])
+    return unit == 0
+      ? "\(count) bytes" : String(format: value < 10 ? "%.2f %@" : "%.1f %@", value, units[unit])
   }
 
   static func parameters(_ count: Int) -> String {

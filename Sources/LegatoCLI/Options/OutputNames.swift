@@ -17,7 +17,8 @@ enum OutputNames {
   /// WAV is what is written: another ending would make a file that lies.
   static func checkWAV(_ path: String) throws {
     let ending = (path as NSString).pathExtension.lowercased()
-    guard ["mp3", "flac", "ogg", "opus", "m4a", "aac", "aif", "aiff", "png", "safetensors"].contains(ending) else {
+    guard ["mp3", "flac", "ogg", "opus", "m4a", "aac", "aif", "aiff", "png", "safetensors"].contains(ending)
+    else {
       return
     }
     throw ValidationError(
@@ -28,7 +29,8 @@ enum OutputNames {
   /// Sound as text on a screen helps nobody.
   static func checkPipe(_ path: String) throws {
     guard path == standardOutput, isatty(STDOUT_FILENO) == 1 else { return }
-    throw ValidationError("--output - writes sound to standard output; pipe it: ... --output - | ffplay -nodisp -i -")
+    throw ValidationError(
+      "--output - writes sound to standard output; pipe it: ... --output - | ffplay -nodisp -i -")
   }
 
   /// Fails before hours are spent on something that cannot be written in the end.
@@ -41,7 +43,8 @@ enum OutputNames {
       throw CommandError("\(path): cannot be written: its folder does not exist; create it first")
     }
     guard manager.isWritableFile(atPath: folder.isEmpty ? "." : folder) else {
-      throw CommandError("\(path): cannot be written: permission denied; choose a folder that you may write to")
+      throw CommandError(
+        "\(path): cannot be written: permission denied; choose a folder that you may write to")
     }
     if manager.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
       throw CommandError("\(path): cannot be written: it is a folder; give a file name")

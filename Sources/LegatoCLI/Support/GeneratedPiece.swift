@@ -76,7 +76,8 @@ struct GeneratedPiece {
       realTimeFactor: Double(made) / Double(codec.sampleRate) / max(spent, 1e-9),
       firstAudioMilliseconds: (firstAudio ?? spent) * 1000, recoveries: session.latents.recoveries,
       limitedSamples: source.limitedSamples, stopped: stopped,
-      model: .init(name: package.configuration.name, path: package.path, licence: package.configuration.licence),
+      model: .init(
+        name: package.configuration.name, path: package.path, licence: package.configuration.licence),
       settings: .init(
         temperature: options.temperature, steps: options.steps, contextNoise: options.contextNoise,
         threads: session.threads, instructionSet: session.instructionSet))

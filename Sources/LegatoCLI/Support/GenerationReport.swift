@@ -61,7 +61,9 @@ struct GenerationReport: Encodable {
       "real-time factor \(number(realTimeFactor, 2)) (seconds of sound a second), first sound after "
         + "\(number(firstAudioMilliseconds, 0)) ms, \(settings.threads) \(settings.threads == 1 ? "thread" : "threads"), \(settings.instructionSet)"
     )
-    if recoveries > 0 { lines.append("went back to a good state \(recoveries) times: the model may need more training") }
+    if recoveries > 0 {
+      lines.append("went back to a good state \(recoveries) times: the model may need more training")
+    }
     if stopped { lines.append("stopped before its time") }
     return lines.joined(separator: "\n")
   }

@@ -16,7 +16,9 @@ enum LegatoProcess {
   }
 
   static let executable: URL = {
-    let bundles = Bundle.allBundles.map(\.bundleURL) + [Bundle.main.bundleURL, Bundle.main.executableURL].compactMap { $0 }
+    let bundles =
+      Bundle.allBundles.map(\.bundleURL)
+      + [Bundle.main.bundleURL, Bundle.main.executableURL].compactMap { $0 }
     let folders = bundles.flatMap { [$0, $0.deletingLastPathComponent()] }
     let candidates = folders.map { $0.appendingPathComponent("legato") }
     let found = candidates.first {
@@ -60,7 +62,8 @@ enum LegatoProcess {
     }
     for file in [out, err] { FileManager.default.createFile(atPath: file.path, contents: nil) }
     let (outHandle, errHandle) = (try FileHandle(forWritingTo: out), try FileHandle(forWritingTo: err))
-    let process = try start(arguments, in: folder, environment: environment, output: outHandle, error: errHandle)
+    let process = try start(
+      arguments, in: folder, environment: environment, output: outHandle, error: errHandle)
     process.waitUntilExit()
     try outHandle.close()
     try errHandle.close()

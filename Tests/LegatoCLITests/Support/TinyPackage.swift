@@ -11,10 +11,13 @@ enum TinyPackage {
     defer { try? FileManager.default.removeItem(atPath: scratch) }
     try writeCodec(to: scratch, seed: seed)
     let codec = try CodecPackage(path: scratch)
-    guard let sizes = ContinuousModelConfiguration.preset("tiny") else { throw CocoaError(.featureUnsupported) }
+    guard let sizes = ContinuousModelConfiguration.preset("tiny") else {
+      throw CocoaError(.featureUnsupported)
+    }
     var configuration = ModelConfigurationFile(name: "tiny-noise", licence: "CC0-1.0", model: sizes)
     configuration.training = TrainingRecord(
-      data: "none: random weights", steps: 0, seconds: 0, hardware: "none", losses: ["flow": 1.25], codecHash: codec.hash)
+      data: "none: random weights", steps: 0, seconds: 0, hardware: "none", losses: ["flow": 1.25],
+      codecHash: codec.hash)
     let model = try ContinuousModel(sizes, weights: RandomWeights(seed: seed, everywhere: 0.02))
     try ModelPackage.write(
       to: path, configuration: configuration, weights: model.weights, codec: codec, card: "# tiny noise\n")
@@ -24,7 +27,8 @@ enum TinyPackage {
     guard let sizes = SpectralCodecConfiguration.preset("tiny") else { throw CocoaError(.featureUnsupported) }
     let codec = try SpectralCodec(sizes, weights: RandomWeights(seed: seed, everywhere: 0.02))
     let configuration = CodecConfigurationFile(name: "tiny-codec", licence: "CC0-1.0", codec: sizes)
-    try CodecPackage.write(to: path, configuration: configuration, weights: codec.weights, format: nil, card: "# tiny codec\n")
+    try CodecPackage.write(
+      to: path, configuration: configuration, weights: codec.weights, format: nil, card: "# tiny codec\n")
   }
 
   /// A chord, so that a prompt is something.
