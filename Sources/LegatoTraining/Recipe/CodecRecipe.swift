@@ -26,7 +26,7 @@ public struct CodecRecipe: Sendable, Equatable {
   public var decoderWidth: Int?
   public var decoderBlocks: Int?
   public var bottleneck = Bottleneck.kl
-  public var klWeight = 1e-3
+  public var klWeight = 1e-4
   public var fixedStd = 0.4
   public var loss = CodecLossRecipe()
 
