@@ -60,7 +60,7 @@ private func problems(_ yaml: String, settings: [String] = []) -> [String] {
           sinks: 0
           start_fraction: 0.25
           sampler: {kind: flow, width: 32, blocks: 2, draws: 8, time: uniform, time_mean: -0.5, time_std: 2}
-          transform: {kind: masked-dropping, k_max: 0.5, per: sequence}
+          transform: {kind: gaussian-replacement, k_max: 0.5, per: sequence}
         """)
     #expect(recipe.name == "2024" && recipe.seed == .max && recipe.device == .cuda(index: 3))
     #expect(recipe.precision == .bfloat16 && recipe.threads == 2 && recipe.steps == 400_000)
@@ -75,7 +75,7 @@ private func problems(_ yaml: String, settings: [String] = []) -> [String] {
     #expect(settings.preset == .cam150M && settings.width == 64 && settings.sinks == 0)
     #expect(
       settings.sampler.timeMean == -0.5 && settings.sampler.draws == 8 && settings.sampler.time == .uniform)
-    #expect(settings.transform.kind == .maskedDropping && settings.transform.per == .sequence)
+    #expect(settings.transform.kind == .gaussianReplacement && settings.transform.per == .sequence)
   }
 
   @Test func codecKeysAreRead() throws {
@@ -221,7 +221,7 @@ private func problems(_ yaml: String, settings: [String] = []) -> [String] {
     #expect(order.first == "kind" && order.last == "model" && order.count == 16)
   }
 
-  @Test(arguments: ["toy-codec", "toy-model", "small-codec", "small-model", "cam-150m"])
+  @Test(arguments: ["toy-codec", "toy-model", "small-codec", "small-model", "finetune-codec", "cam-150m"])
   func shippedRecipes(name: String) throws {
     let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
       .deletingLastPathComponent()

@@ -37,7 +37,10 @@ public struct CodecRecipe: Sendable, Equatable {
 public struct CodecLossRecipe: Sendable, Equatable {
   public var stftWeight = 1.0
   public var melWeight = 1.0
-  public var waveformWeight = 0.1
+  public var waveformWeight = 12.0
+  /// Steps at the beginning that learn the waveform alone: spectral losses, which say nothing of phase, else lead an
+  /// untrained codec into sound without pitch.
+  public var waveformSteps = 1000
   /// FFT sizes of the multi-resolution losses.
   public var stftSizes = [2048, 1024, 512, 256, 128]
 

@@ -47,13 +47,7 @@ public struct SamplerRecipe: Sendable, Equatable {
 
 /// What training does to a clip before the backbone sees it.
 public struct TransformRecipe: Sendable, Equatable {
-  public enum Kind: String, Sendable, CaseIterable {
-    case nextToken = "next-token"
-    case linearNoise = "linear-noise"
-    case vpNoise = "vp-noise"
-    case gaussianReplacement = "gaussian-replacement"
-    case maskedDropping = "masked-dropping"
-  }
+  public typealias Kind = SequenceTransform.Kind
 
   /// Whether every position draws its own noise level, or the whole sequence one.
   public enum Per: String, Sendable, CaseIterable { case token, sequence }

@@ -29,6 +29,7 @@ extension CodecLossRecipe {
     stftWeight = reader.double("stft_weight", default: stftWeight, in: .fromZero)
     melWeight = reader.double("mel_weight", default: melWeight, in: .fromZero)
     waveformWeight = reader.double("waveform_weight", default: waveformWeight, in: .fromZero)
+    waveformSteps = reader.int("waveform_steps", default: waveformSteps, in: 0...)
     stftSizes = reader.ints("stft_sizes", in: 16...65_536) ?? stftSizes
     if stftWeight + melWeight + waveformWeight == 0 {
       reader.report("stft_weight", "all three weights are 0, so nothing would be learned")

@@ -96,6 +96,7 @@ extension CodecRecipe {
       section.add("stft_weight", loss.stftWeight)
       section.add("mel_weight", loss.melWeight)
       section.add("waveform_weight", loss.waveformWeight)
+      section.add("waveform_steps", loss.waveformSteps)
       section.add("stft_sizes", "\(loss.stftSizes)")
     }
   }

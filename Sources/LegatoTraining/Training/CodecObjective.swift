@@ -12,10 +12,12 @@ public struct CodecObjective: Sendable {
   }
 
   /// Named parts of the loss of `output` against `target`, both `[rows, samples]`; hop is a quarter of each size.
-  public func parts(_ output: Tensor, _ target: Tensor) -> [(name: String, weight: Float, value: Tensor)] {
+  public func parts(
+    _ output: Tensor, _ target: Tensor, waveformOnly: Bool = false
+  ) -> [(name: String, weight: Float, value: Tensor)] {
     let backend = output.backend
     var (stft, mel): (Tensor?, Tensor?) = (nil, nil)
-    for size in recipe.stftSizes {
+    for size in waveformOnly ? [] : recipe.stftSizes {
       let a = Spectral.magnitude(output, size: size, hop: size / 4)
       let b = Spectral.magnitude(target, size: size, hop: size / 4)
       if recipe.stftWeight > 0 {

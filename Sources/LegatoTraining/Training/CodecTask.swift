@@ -58,7 +58,9 @@ public final class CodecTask: TrainingTask {
     let heard = cropFrames - codec.delay
     // The last frames of a crop lack the frames that would complete them.
     func trimmed(_ x: Tensor) -> Tensor { x.reshape([rows, cropFrames]).slice(axis: 1, 0..<heard) }
-    let parts = objective.parts(aligned(trimmed(codec.synthesize(latents))), aligned(trimmed(audio)))
+    let parts = objective.parts(
+      aligned(trimmed(codec.synthesize(latents))), aligned(trimmed(audio)),
+      waveformOnly: recipe.from == nil && step <= settings.loss.waveformSteps)
     var loss = divergence * Float(settings.klWeight)
     for part in parts { loss = loss + part.value * part.weight }
     return (loss, parts.map { ($0.name, $0.value) } + [("kl", divergence)])

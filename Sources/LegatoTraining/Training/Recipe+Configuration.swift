@@ -46,6 +46,6 @@ extension ModelRecipe {
 
 extension TransformRecipe {
   public var sequenceTransform: SequenceTransform {
-    SequenceTransform(SequenceTransform.Kind(rawValue: kind.rawValue) ?? .nextToken, kMax: Float(kMax), perSequence: per == .sequence)
+    SequenceTransform(kind, kMax: Float(kMax), perSequence: per == .sequence)
   }
 }
