@@ -177,4 +177,14 @@ import Testing
     #expect(found.status == 0, "\(found.error)")
     #expect(try bytes("a.wav") == bytes("a/b/b.wav"))
   }
+
+  @Test func tenMinutesTakeTheMemoryOfOne() throws {
+    func peak(_ duration: String) throws -> Int {
+      let result = try generate("--duration", duration, "--seed", "1", "--steps", "2", "--output", "\(duration).wav", "--json")
+      let report = try #require(try JSONSerialization.jsonObject(with: result.output) as? [String: Any])
+      return try #require(report["peak_memory_bytes"] as? Int)
+    }
+    let (one, ten) = (try peak("1m"), try peak("10m"))
+    #expect(ten < one + 4_000_000, "one minute \(one) bytes, ten minutes \(ten)")
+  }
 }

@@ -33,6 +33,8 @@ struct GenerationReport: Encodable {
   var realTimeFactor: Double
   /// From the start of the session, the package being loaded, to the first samples.
   var firstAudioMilliseconds: Double
+  /// The most memory that the process has had so far.
+  var peakMemoryBytes = MemoryUse.peak
   /// How often the model went back to its last good state.
   var recoveries: Int
   /// Samples that the limiter turned down.
@@ -47,6 +49,7 @@ struct GenerationReport: Encodable {
     case realTimeFactor = "real_time_factor"
     case firstAudioMilliseconds = "first_audio_ms"
     case limitedSamples = "limited_samples"
+    case peakMemoryBytes = "peak_memory_bytes"
   }
 
   var text: String {
