@@ -20,10 +20,11 @@ public struct GenerationOptions: Sendable, Hashable {
 
   /// What is wrong with these numbers, in words; nil where nothing is.
   public var problem: String? {
-    if !(0...10).contains(temperature) { return "temperature is \(temperature); it must be from 0 to 10" }
-    if !(1...1000).contains(steps) { return "steps is \(steps); it must be from 1 to 1000" }
-    if !(0...1).contains(contextNoise) { return "context noise is \(contextNoise); it must be from 0 to 1" }
-    return nil
+    var numbers = GenerationDefaults()
+    numbers.temperature = temperature
+    numbers.steps = steps
+    numbers.contextNoise = contextNoise
+    return numbers.problem
   }
 }
 

@@ -86,11 +86,17 @@ public final class LatentStream {
   }
 
   /// Feeds a latent of a recording, `[dimension]`, normalised, as if it had been drawn.
-  public func feed(_ given: UnsafeBufferPointer<Float>) {
+  ///
+  /// Throws ``GenerationError`` where it is not finite or far outside of what latents are.
+  public func feed(_ given: UnsafeBufferPointer<Float>) throws {
+    guard given.allSatisfy({ abs($0) < Self.limit }) else {
+      throw GenerationError("the recording cannot be encoded: its level is far above ±1, or the codec does not fit it")
+    }
+    if position - checkpointPosition >= Self.checkpointInterval { saveCheckpoint() }
     think()
+    draws += 1
     for index in 0..<dimension { latent[index] = given[index] }
     position += 1
-    saveCheckpoint()
   }
 
   /// Runs the backbone on the last latent, mixed with context noise.

@@ -67,14 +67,14 @@ public final class Session {
       for channel in 0..<channels {
         for index in 0..<codec.samplesPerFrame { block[channel * codec.samplesPerFrame + index] = audio[channel][first + index] }
       }
-      block.withUnsafeBufferPointer {
+      try block.withUnsafeBufferPointer {
         let latent = encoder.step($0)
-        latents.feed(latent)
+        try latents.feed(latent)
         // The decoder hears the prompt too, so that its state fits what follows.
         _ = decoder.step(latent)
       }
     }
-    pending = 0
+    pending = max(0, pending - frames * codec.samplesPerFrame)
   }
 
   /// The next chunk: one frame of samples, except that the first are shorter by the codec's delay.

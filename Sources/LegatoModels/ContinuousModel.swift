@@ -53,6 +53,8 @@ public struct ContinuousModelConfiguration: Codable, Sendable, Hashable {
     for (name, value, range) in numbers where !range.contains(value) {
       return "\(name) is \(value); it must be from \(range.lowerBound) to \(range.upperBound)"
     }
+    let cache = backbone.layers * backbone.window * backbone.width
+    if cache > 1 << 28 { return "layers · window · width is \(cache), more than \(1 << 28): the attention cache would take gigabytes" }
     if backbone.width % backbone.heads != 0 || (backbone.width / backbone.heads) % 2 != 0 {
       return "width \(backbone.width) must divide into \(backbone.heads) heads of even size"
     }

@@ -42,7 +42,7 @@ private func problems(_ yaml: String, settings: [String] = []) -> [String] {
         time_limit: 1h30m
         from: "Models/a b"
         batch_size: 7
-        data: {latents: x, crop_frames: 48, workers: 0, validation_items: 3}
+        data: {latents: x, crop_frames: 48}
         optimizer: {learning_rate: 1e-4, betas: [0.5, 0.75], weight_decay: 0, clip: 2, warmup_steps: 9,
           schedule: constant, final_fraction: 0.5, eps: 1e-6}
         ema: {decay: 0}
@@ -65,7 +65,7 @@ private func problems(_ yaml: String, settings: [String] = []) -> [String] {
     #expect(recipe.name == "2024" && recipe.seed == .max && recipe.device == .cuda(index: 3))
     #expect(recipe.precision == .bfloat16 && recipe.threads == 2 && recipe.steps == 400_000)
     #expect(recipe.timeLimit == 5400 && recipe.from == "Models/a b" && recipe.batchSize == 7)
-    #expect(recipe.data.cropFrames == 48 && recipe.data.workers == 0 && recipe.data.validationItems == 3)
+    #expect(recipe.data.cropFrames == 48)
     #expect(recipe.optimizer.learningRate == 1e-4 && recipe.optimizer.betas == [0.5, 0.75])
     #expect(recipe.optimizer.schedule == .constant && recipe.optimizer.eps == 1e-6)
     #expect(recipe.optimizer.clip == 2 && recipe.optimizer.warmupSteps == 9 && recipe.ema.decay == 0)

@@ -90,7 +90,7 @@ private func names(_ path: String) throws -> [String] {
     _ = try open(folder.path)
     let run = try open(
       folder.path, "steps=200", "time_limit=1h", "threads=3", "log.every_steps=1", "samples.count=1",
-      "checkpoint.keep=9", "evaluate.batches=1", "data.workers=5", "name=other")
+      "checkpoint.keep=9", "evaluate.batches=1", "name=other")
     #expect(run.warnings.count == 1 && run.warnings[0].contains("steps: 100 → 200"))
     #expect(try Recipe(path: run.recipePath).threads == 3)
   }

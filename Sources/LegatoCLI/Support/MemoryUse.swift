@@ -11,7 +11,8 @@ enum MemoryUse {
   /// The largest resident size so far, in bytes.
   static var peak: Int {
     var usage = rusage()
-    getrusage(RUSAGE_SELF, &usage)
+    // RUSAGE_SELF, which each C library imports with another type.
+    getrusage(0, &usage)
     #if canImport(Darwin)
       return usage.ru_maxrss
     #else

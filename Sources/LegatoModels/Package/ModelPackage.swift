@@ -31,6 +31,9 @@ public struct ModelPackage: Sendable {
   public init(path: String) throws {
     self.path = path
     configuration = try PackageFiles.configuration(in: path, kind: "model")
+    if let problem = configuration.generation.problem {
+      throw PackageError(path: path + "/config.json", reason: "generation: \(problem)", remedy: "restore the file from where the package came from")
+    }
     let weightsPath = path + "/model.safetensors"
     model = try ContinuousModel(configuration.model, weights: FileWeights(path: weightsPath))
     codec = try CodecPackage(path: path + "/codec")
@@ -114,7 +117,7 @@ public struct CodecPackage: Sendable {
 
 extension Weight {
   /// Large matrices in `format`; everything small stays f32, where it costs nothing and matters most.
-  func stored(as format: WeightFormat) -> Weight {
+  public func stored(as format: WeightFormat) -> Weight {
     shape.count == 2 && count >= 4096 ? converted(to: format) : converted(to: .float32)
   }
 }

@@ -61,6 +61,14 @@ public struct GenerationDefaults: Codable, Sendable, Hashable {
     case temperature, steps
     case contextNoise = "context_noise"
   }
+
+  /// What is wrong with these numbers, in words; nil where nothing is.
+  public var problem: String? {
+    if !(0...10).contains(temperature) { return "temperature is \(temperature); it must be from 0 to 10" }
+    if !(1...1000).contains(steps) { return "steps is \(steps); it must be from 1 to 1000" }
+    if !(0...1).contains(contextNoise) { return "context noise is \(contextNoise); it must be from 0 to 1" }
+    return nil
+  }
 }
 
 /// How weights came to be: shown by `legato info`.

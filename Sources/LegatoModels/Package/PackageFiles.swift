@@ -82,9 +82,14 @@ enum PackageFiles {
     do {
       try fill(aside)
       let old = path + ".old"
-      try? manager.removeItem(atPath: old)
-      if manager.fileExists(atPath: path) { try manager.moveItem(atPath: path, toPath: old) }
-      try manager.moveItem(atPath: aside, toPath: path)
+      if manager.fileExists(atPath: path) {
+        try? manager.removeItem(atPath: old)
+        try manager.moveItem(atPath: path, toPath: old)
+      }
+      do { try manager.moveItem(atPath: aside, toPath: path) } catch {
+        try? manager.moveItem(atPath: old, toPath: path)
+        throw error
+      }
       try? manager.removeItem(atPath: old)
     } catch {
       try? manager.removeItem(atPath: aside)

@@ -13,7 +13,8 @@ public final class CPUEngine: Backend {
   let isa: lk_isa
   let pool: OpaquePointer
   var recorder: PlanRecorder?
-  private var weights: [ObjectIdentifier: Tensor] = [:]
+  // Handles, not tensors: a tensor holds its backend, and the engine would never go.
+  private var weights: [ObjectIdentifier: CPUHandle] = [:]
   private var denseCopies: [ObjectIdentifier: CPUHandle] = [:]
   private var fftPlans: [Int: FFTPlan] = [:]
 
@@ -71,11 +72,9 @@ public final class CPUEngine: Backend {
   }
 
   public func tensor(of weight: Weight) -> Tensor {
-    if let known = weights[ObjectIdentifier(weight)] { return known }
-    let handle = CPUHandle(place: .weight(weight))
-    let tensor = Tensor(shape: weight.shape, dtype: .float32, backend: self, handle: handle)
-    weights[ObjectIdentifier(weight)] = tensor
-    return tensor
+    let handle = weights[ObjectIdentifier(weight)] ?? CPUHandle(place: .weight(weight))
+    weights[ObjectIdentifier(weight)] = handle
+    return Tensor(shape: weight.shape, dtype: .float32, backend: self, handle: handle)
   }
 
   public func floats(_ tensor: Tensor) -> [Float] {

@@ -41,6 +41,12 @@ extension Preparation {
         .measure(usable, frames: index.pieces.map(\.frames))
     }
     if let warning = index.reconstruction?.warning { line.message("Warning: \(warning)") }
+    // The latents take their codec along, so that the folder can be moved and the codec's own may change.
+    let copy = options.output + "/codec"
+    if (try? CodecPackage(path: copy))?.hash != codec.hash {
+      try CodecPackage.write(
+        to: copy, configuration: codec.configuration, weights: codec.codec.weights, format: nil, card: codec.card)
+    }
     if index != earlier { try index.write(folder: options.output) }
     removeStaleShards(keeping: Set(plan.shards.map(\.name)))
     return index

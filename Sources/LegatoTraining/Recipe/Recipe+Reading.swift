@@ -117,7 +117,7 @@ extension Recipe {
     timeLimit = reader.parsed(
       "time_limit", expected: "a duration such as 25m, 1h30m, or a number of seconds", DurationText.seconds)
     from = reader.string("from")
-    batchSize = reader.int("batch_size", default: batchSize, in: 1...)
+    batchSize = reader.int("batch_size", in: 1...65_536) ?? batchSize
     data.read(from: reader.section("data"), kind: kind)
     optimizer.read(from: reader.section("optimizer"))
     ema.read(from: reader.section("ema"))
@@ -145,11 +145,11 @@ extension DataRecipe {
     let key = kind == .codec ? "corpus" : "latents"
     let given = reader.string(key)
     switch kind {
-    case .codec: cropSeconds = reader.double("crop_seconds", default: cropSeconds, in: .positive)
-    case .model: cropFrames = reader.int("crop_frames", default: cropFrames, in: 2...)
+    case .codec:
+      cropSeconds = reader.double("crop_seconds", default: cropSeconds, in: .positive)
+      if cropSeconds > 600 { reader.report("crop_seconds", "is \(cropSeconds), more than 600") }
+    case .model: cropFrames = reader.int("crop_frames", in: 2...1_048_576) ?? cropFrames
     }
-    workers = reader.int("workers", in: 0...1024) ?? workers
-    validationItems = reader.int("validation_items", default: validationItems, in: 0...)
     let codecOnly = "belongs to recipes of `kind: codec`; a model's crop is `crop_frames`, its data `latents`"
     let modelOnly = "belongs to recipes of `kind: model`; a codec's crop is `crop_seconds`, its data `corpus`"
     switch kind {
@@ -201,7 +201,7 @@ extension CheckpointRecipe {
 extension EvaluateRecipe {
   fileprivate mutating func read(from reader: RecipeReader) {
     everySteps = reader.int("every_steps", default: everySteps, in: 0...)
-    batches = reader.int("batches", default: batches, in: 1...)
+    batches = reader.int("batches", in: 1...100_000) ?? batches
     reader.finish()
   }
 }
@@ -210,7 +210,8 @@ extension SamplesRecipe {
   fileprivate mutating func read(from reader: RecipeReader) {
     everySteps = reader.int("every_steps", default: everySteps, in: 0...)
     seconds = reader.double("seconds", default: seconds, in: .positive)
-    count = reader.int("count", default: count, in: 1...)
+    if seconds > 86_400 { reader.report("seconds", "is \(seconds), more than a day") }
+    count = reader.int("count", in: 1...1000) ?? count
     reader.finish()
   }
 }

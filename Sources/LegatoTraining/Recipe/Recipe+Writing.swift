@@ -35,8 +35,6 @@ extension Recipe {
         section.add("latents", RecipeTree.quoted(data.source))
         section.add("crop_frames", data.cropFrames)
       }
-      section.add("workers", data.workers)
-      section.add("validation_items", data.validationItems)
     }
     tree.add(section: "optimizer") { section in
       section.add("learning_rate", optimizer.learningRate)

@@ -69,10 +69,6 @@ public struct DataRecipe: Sendable, Equatable {
   public var cropSeconds = 0.96
   /// Model only: latents in an example. At least three attention windows, so that training sees eviction.
   public var cropFrames = 1024
-  /// Threads that load and decode.
-  public var workers = 2
-  /// Held-out examples that every evaluation uses.
-  public var validationItems = 64
 
   public init() {}
 }

@@ -22,7 +22,9 @@ public final class RunFolder: Sendable {
   /// Key paths (or sections) that may differ on resuming, because they don't change what is learned by a
   /// given step. `steps` does through the schedule, and is allowed so that a run can be prolonged.
   static let changeable: Set<String> = [
-    "name", "steps", "time_limit", "threads", "data.workers", "log", "samples", "checkpoint", "evaluate",
+    "name", "steps", "time_limit", "threads", "log", "samples", "checkpoint", "evaluate",
+    // So that a run whose loss became NaN can go on from its last good checkpoint.
+    "optimizer", "precision",
   ]
 
   /// Opens a run's folder, new or to be resumed: locks it, compares recipes, removes what interrupted writes

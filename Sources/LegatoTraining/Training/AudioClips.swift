@@ -38,6 +38,8 @@ public struct AudioClips: Sendable {
         case .validation: validation.append(usable)
         case .test: break
         }
+      } catch let error as AudioError where error.isOfTheMachine {
+        throw error
       } catch {
         skipped.append((item.path, "\(error)"))
       }
@@ -55,7 +57,9 @@ public struct AudioClips: Sendable {
     if info.sampleRate == rate, info.channels == channels, let frames = info.frames, info.framesAreExact {
       return Source(path: path, frames: frames)
     }
-    let stem = RandomStream(seed: UInt64(rate), name: path).stream
+    let attributes = try FileManager.default.attributesOfItem(atPath: path)
+    let version = "\(attributes[.size] ?? 0) \((attributes[.modificationDate] as? Date)?.timeIntervalSince1970 ?? 0)"
+    let stem = RandomStream(seed: 0, name: "\(path) \(rate) \(channels) \(version)").stream
     let converted = "\(cache)/\(String(stem, radix: 36)).wav"
     if let known = try? AudioFile.info(converted), let frames = known.frames { return Source(path: converted, frames: frames) }
     try FileManager.default.createDirectory(atPath: cache, withIntermediateDirectories: true)
@@ -97,4 +101,14 @@ public struct AudioClips: Sendable {
 
   /// Hours of training audio.
   public var hours: Double { Double(train.reduce(0) { $0 + $1.frames }) / Double(sampleRate) / 3600 }
+}
+
+extension AudioError {
+  /// Whether the machine lacks something, so that skipping the file would hide it.
+  fileprivate var isOfTheMachine: Bool {
+    switch self {
+    case .libraryMissing, .cannotWrite, .diskFull: true
+    default: false
+    }
+  }
 }

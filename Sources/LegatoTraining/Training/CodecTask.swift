@@ -18,6 +18,8 @@ public final class CodecTask: TrainingTask {
 
   public var weights: [Weight] { codec.weights }
   public var trainable: [Weight] { codec.weights.filter { !SpectralCodec.statisticsNames.contains($0.name) } }
+  public var dataFingerprint: String { clips.fingerprint }
+  public var representativeStep: Int { settings.loss.waveformSteps + 1 }
   public var audioSecondsPerStep: Double { Double(recipe.batchSize * cropFrames) / Double(codec.sampleRate) }
 
   /// - Parameter cache: folder for recordings that have to be converted first.
@@ -34,6 +36,9 @@ public final class CodecTask: TrainingTask {
     let longest = settings.loss.stftSizes.max() ?? 0
     guard cropFrames - codec.delay >= longest else {
       throw TrainingError("crop_seconds \(recipe.data.cropSeconds) is too short for an FFT of \(longest)", "Make data.crop_seconds longer.")
+    }
+    for size in settings.loss.stftSizes where size % 4 != 0 || longest % size != 0 {
+      throw TrainingError("codec.loss.stft_sizes: \(size) does not fit", "Sizes must be multiples of 4, each dividing the largest, \(longest): powers of two.")
     }
     clips = try AudioClips(
       source: recipe.data.source, sampleRate: configuration.sampleRate, channels: configuration.channels,
@@ -60,7 +65,7 @@ public final class CodecTask: TrainingTask {
     func trimmed(_ x: Tensor) -> Tensor { x.reshape([rows, cropFrames]).slice(axis: 1, 0..<heard) }
     let parts = objective.parts(
       aligned(trimmed(codec.synthesize(latents))), aligned(trimmed(audio)),
-      waveformOnly: recipe.from == nil && step <= settings.loss.waveformSteps)
+      waveformOnly: recipe.from == nil && settings.loss.waveformWeight > 0 && step <= settings.loss.waveformSteps)
     var loss = divergence * Float(settings.klWeight)
     for part in parts { loss = loss + part.value * part.weight }
     return (loss, parts.map { ($0.name, $0.value) } + [("kl", divergence)])
@@ -125,7 +130,14 @@ public final class CodecTask: TrainingTask {
 
   public func export(weights: [Weight], record: ExportRecord, to path: String) throws {
     // What is measured and shipped is what is stored: matrices in bf16, latents normalised by its own statistics.
-    let stored = weights.map { weight in weight.shape.count == 2 && weight.count >= 4096 ? weight.converted(to: .bfloat16) : weight }
+    // The statistics of raw latents are measured anew: those of a package that training started from are another codec's.
+    let stored = weights.map { weight in
+      switch weight.name {
+      case codec.latentMean.name: Weight(name: weight.name, shape: weight.shape, values: [Float](repeating: 0, count: weight.count))
+      case codec.latentDeviation.name: Weight(name: weight.name, shape: weight.shape, values: [Float](repeating: 1, count: weight.count))
+      default: weight.stored(as: .bfloat16)
+      }
+    }
     let bare = try SpectralCodec(codec.configuration, weights: NamedWeights(stored, origin: "the run"))
     let statistics = try latentStatistics(bare)
     let complete = stored.map { weight in
@@ -138,7 +150,8 @@ public final class CodecTask: TrainingTask {
     let final = try SpectralCodec(codec.configuration, weights: NamedWeights(complete, origin: "the run"))
     var file = CodecConfigurationFile(name: record.name, licence: "Apache-2.0", codec: codec.configuration)
     file.training = TrainingRecord(data: recipe.data.source, steps: record.steps, seconds: record.seconds, hardware: record.hardware, losses: record.losses)
-    file.heldOutMelDistance = try heldOutMelDistance(final)
+    let distance = try heldOutMelDistance(final)
+    file.heldOutMelDistance = distance.isFinite ? distance : nil
     try CodecPackage.write(to: path, configuration: file, weights: complete, format: nil, card: ModelCard.text(file, recipe: recipe, hours: clips.hours))
   }
 

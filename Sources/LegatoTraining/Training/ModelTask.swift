@@ -16,9 +16,13 @@ public final class ModelTask: TrainingTask {
   private let transform: SequenceTransform
   private let objective: FlowObjective
   private let frames: Int
+  /// Where held-out clips come from: training pieces where none are long enough.
+  private let heldOut: LatentFolder.Split
 
   public var weights: [Weight] { model.weights }
   public var trainable: [Weight] { model.weights }
+  public var dataFingerprint: String { data.fingerprint }
+  public var representativeStep: Int { 1 }
   public var audioSecondsPerStep: Double { Double(recipe.batchSize * frames) / codec.codec.frameRate }
 
   public init(recipe: Recipe, settings: ModelRecipe, data: LatentDataset, codec: CodecPackage, from package: ModelPackage?) throws {
@@ -37,6 +41,9 @@ public final class ModelTask: TrainingTask {
         "crop_frames is \(frames), less than three windows of \(configuration.backbone.window)",
         "Set data.crop_frames to at least \(3 * configuration.backbone.window), or a smaller model.window: training must see what leaves the window.")
     }
+    // Found now and not at the first evaluation: throws where no piece is long enough, saying what to change.
+    _ = try data.cropCount(split: .train, frames: frames + 1)
+    heldOut = (try? data.cropCount(split: .validation, frames: frames + 1)) == nil ? .train : .validation
     transform = settings.transform.sequenceTransform
     objective = FlowObjective(
       draws: settings.sampler.draws,
@@ -56,7 +63,7 @@ public final class ModelTask: TrainingTask {
     let batches = max(1, recipe.evaluate.batches)
     for index in 0..<batches {
       let random = RandomStream(seed: 0x7661_6c69, stream: UInt64(index))
-      let clips = try clips(split: .validation, count: min(recipe.batchSize, 8), random: random, startFraction: settings.startFraction)
+      let clips = try clips(split: heldOut, count: min(recipe.batchSize, 8), random: random, startFraction: settings.startFraction)
       for (slot, transform) in [SequenceTransform(.nextToken), transform].enumerated() {
         let batch = transform.apply(clips, random: RandomStream(seed: random.seed &+ 1, stream: random.stream))
         let loss = objective.loss(model, batch, on: backend, random: RandomStream(seed: random.seed &+ 2, stream: random.stream))

@@ -49,8 +49,9 @@ public struct RecordingList: Sendable {
         throw TrainingError("\(manifest), line \(number + 1): no JSON object with a \"path\"", "Correct the line or remove it.")
       }
       let split = row["split"] as? String ?? "train"
-      // Instruments that were held out of a corpus are for tests.
-      let use = Split(rawValue: split) ?? .test
+      guard let use = Split(named: split) else {
+        throw TrainingError("\(manifest), line \(number + 1): the split '\(split)' is unknown", "Write train, validation or test.")
+      }
       let labels = row.compactMapValues { $0 is NSNull ? nil : "\($0)" }.filter { !["path", "split"].contains($0.key) }
       items.append(Item(path: path.hasPrefix("/") ? path : base + "/" + path, name: path, split: use, labels: labels))
     }
@@ -67,5 +68,18 @@ public struct RecordingList: Sendable {
     }
     if items.count > 1, !items.contains(where: { $0.split == .validation }) { items[items.count - 1].split = .validation }
     if items.count > 0, !items.contains(where: { $0.split == .train }) { items[0].split = .train }
+  }
+}
+
+extension RecordingList.Split {
+  /// A split by its usual names.
+  init?(named name: String) {
+    switch name.lowercased() {
+    case "train", "training": self = .train
+    case "validation", "valid", "val", "dev", "eval": self = .validation
+    // Instruments that were held out of a corpus are for tests.
+    case "test", "testing", CorpusSplit.heldOutInstruments.rawValue: self = .test
+    default: return nil
+    }
   }
 }

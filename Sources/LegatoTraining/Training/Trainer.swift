@@ -51,12 +51,12 @@ public final class Trainer {
     let device = try recipe.device.resolved()
     let backend = try TorchBackend(device: device)
     if options.checkOnly {
-      let task = try makeTask(recipe, cache: path + "/audio")
+      let task = try makeTask(recipe, cache: path + "/.audio")
       return try TrainingCheck(recipe: recipe, task: task, backend: backend, style: options.style).run()
     }
     StopSignal.install()
     let folder = try RunFolder(path: path, recipe: recipe)
-    let task = try makeTask(recipe, cache: path + "/audio")
+    let task = try makeTask(recipe, cache: path + "/.audio")
     let trainer = try Trainer(recipe: recipe, task: task, folder: folder, backend: backend, options: options)
     return try trainer.train()
   }
@@ -104,6 +104,9 @@ public final class Trainer {
       for difference in machine.differences(from: checkpoint.state.machine) {
         progress.message("note: \(difference); the run goes on, but not bit for bit as it would have")
       }
+      if let data = checkpoint.state.extra["data"], data != task.dataFingerprint {
+        progress.message("note: the data have changed since step \(step); the run goes on with what is there now")
+      }
       progress.message("resuming at step \(step)")
     } else {
       average = try ExponentialMovingAverage(backend, task.trainable, decay: Float(recipe.ema.decay))
@@ -133,8 +136,8 @@ public final class Trainer {
       try advance()
       slowestStep = max(slowestStep, monotonicSeconds() - before)
       if recipe.evaluate.everySteps > 0, step % recipe.evaluate.everySteps == 0 { try evaluate() }
-      if recipe.samples.everySteps > 0, step % recipe.samples.everySteps == 0, step < recipe.steps { try sample() }
       if checkpointIsDue { try saveCheckpoint() }
+      if recipe.samples.everySteps > 0, step % recipe.samples.everySteps == 0, step < recipe.steps { try sample() }
     }
     return try finish(.finished)
   }
@@ -214,7 +217,7 @@ public final class Trainer {
 
   private func saveCheckpoint() throws {
     guard step > 0, folder.latestStep != step else { return }
-    let state = RunState(step: step, seconds: seconds, machine: machine)
+    let state = RunState(step: step, seconds: seconds, machine: machine, extra: ["data": task.dataFingerprint])
     try folder.saveCheckpoint(state) { path in
       try CheckpointFiles.write(try backend.trained(task.trainable), to: path + "/model.safetensors")
       try CheckpointFiles.write(try average.state(), to: path + "/average.safetensors")
@@ -232,7 +235,7 @@ public final class Trainer {
     let package = folder.path + "/package"
     let record = ExportRecord(
       name: recipe.name, steps: step, seconds: seconds, hardware: "\(machine.processor), \(machine.threads) threads, \(machine.device)",
-      losses: losses)
+      losses: losses.filter { $0.value.isFinite })
     progress.message("writing \(package)")
     try task.export(weights: averagedWeights(), record: record, to: package)
     progress.finish()

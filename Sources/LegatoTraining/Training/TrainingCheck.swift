@@ -18,7 +18,7 @@ struct TrainingCheck {
     for step in 1...Self.steps {
       try optimizer.clearGradients()
       // The same data and noise every time.
-      let loss = try task.loss(step: 1, on: backend).loss
+      let loss = try inPrecision { try task.loss(step: task.representativeStep, on: backend).loss }
       try backend.backward(loss)
       let value = try backend.item(loss)
       guard value.isFinite else {
@@ -26,6 +26,9 @@ struct TrainingCheck {
       }
       if step == 1 { try findDeadParameters(progress) }
       let norm = try backend.clipGradients(of: task.trainable, maxNorm: 1)
+      guard norm.isFinite else {
+        throw TrainingError("check: the gradient is \(norm) at step \(step)", "Use precision: f32, or lower optimizer.learning_rate.")
+      }
       guard norm > 0 else { throw TrainingError("check: all gradients are zero", "The data may be silent or constant: listen to them.") }
       losses.append(value)
       // A short warm-up, as the run would have.
@@ -45,6 +48,10 @@ struct TrainingCheck {
     }
     progress.message("check: passed, the batch is being learnt")
     return TrainingOutcome(end: .finished, step: losses.count, package: nil, losses: ["first": Double(first), "last": Double(last)])
+  }
+
+  private func inPrecision<Result>(_ body: () throws -> Result) throws -> Result {
+    recipe.precision == .bfloat16 ? try backend.autocast(.bfloat16, body) : try body()
   }
 
   private func findDeadParameters(_ progress: ProgressLine) throws {

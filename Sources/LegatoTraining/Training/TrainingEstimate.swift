@@ -13,7 +13,7 @@ public struct TrainingEstimate: Sendable {
   /// Records one step without executing it and times a matrix product for the machine's rate.
   init(task: any TrainingTask, recipe: Recipe, backend: TorchBackend) throws {
     let engine = CPUEngine(threads: 1)
-    let work = try engine.estimate { _ = try task.loss(step: 1, on: engine) }
+    let work = try engine.estimate { _ = try task.loss(step: task.representativeStep, on: engine) }
     parameters = task.trainable.reduce(0) { $0 + $1.count }
     memoryBytes = parameters * 4 * 5 + work.intermediateBytes
     // A backward pass costs two forward passes; other operations than large products run at about half their rate.
@@ -45,7 +45,7 @@ public struct TrainingEstimate: Sendable {
     let limit = timeLimit.map { ", stopped after \(DurationText.text($0))" } ?? ""
     return
       "\(Self.millions(parameters)) parameters; estimated \(Self.gibibytes(memoryBytes)) of memory, "
-      + "\(Self.rounded(secondsPerStep)) s a step, \(DurationText.text(Int(total))) for \(steps) steps\(limit)"
+      + "\(Self.rounded(secondsPerStep)) s a step, \(DurationText.text(Int(min(total, 1e12)))) for \(steps) steps\(limit)"
   }
 
   private static func millions(_ count: Int) -> String { rounded(Double(count) / 1e6) + " M" }

@@ -11,7 +11,8 @@ enum TrainingStart {
 
   /// The codec that made the latents; its weights must be those that made them.
   static func codec(of data: LatentDataset, recipe: Recipe) throws -> CodecPackage {
-    let codec = try codec(at: data.codecPath)
+    let beside = recipe.data.source + "/codec"
+    let codec = try codec(at: FileManager.default.fileExists(atPath: beside + "/config.json") ? beside : data.codecPath)
     guard codec.hash == data.codecHash else {
       throw TrainingError(
         "\(recipe.data.source): its latents were made with another codec than the one at \(data.codecPath)",

@@ -7,6 +7,12 @@ public protocol TrainingTask: AnyObject {
   var trainable: [Weight] { get }
   /// All parameters, in a stable order.
   var weights: [Weight] { get }
+  /// Tells data sets apart: a resumed run is only exact on the data that it began with.
+  var dataFingerprint: String { get }
+
+  /// A step that has all parts of the loss, for estimates and checks.
+  var representativeStep: Int { get }
+
   /// Seconds of audio in one step, for rates.
   var audioSecondsPerStep: Double { get }
 
