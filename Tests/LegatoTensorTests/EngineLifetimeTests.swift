@@ -9,7 +9,7 @@ import Testing
       let engine = CPUEngine(threads: 2)
       remembered = engine
       let weight = Weight(name: "w", shape: [2, 2], values: [1, 2, 3, 4])
-      let x = engine.tensor([1, 1], shape: [1, 2])
+      let x = engine.tensor([1, 1] as [Float], shape: [1, 2])
       #expect(Tensor.apply(.linear, [x, engine.tensor(of: weight)]).floats() == [3, 7])
     }
     #expect(remembered == nil)

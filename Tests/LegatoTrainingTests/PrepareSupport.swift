@@ -67,7 +67,11 @@ struct PrepareFixture {
   func run(_ options: PrepareOptions) throws -> PrepareReport { try Preparation(options).run(style: .quiet) }
 
   func files(_ output: String) throws -> [String: Data] {
-    let names = try FileManager.default.contentsOfDirectory(atPath: folder.path + "/" + output)
+    let root = folder.path + "/" + output
+    let names = try FileManager.default.subpathsOfDirectory(atPath: root).filter { name in
+      var isFolder: ObjCBool = false
+      return FileManager.default.fileExists(atPath: root + "/" + name, isDirectory: &isFolder) && !isFolder.boolValue
+    }
     return try Dictionary(uniqueKeysWithValues: names.map { ($0, try folder.bytes(output + "/" + $0)) })
   }
 }

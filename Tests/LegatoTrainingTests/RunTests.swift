@@ -74,10 +74,10 @@ private func names(_ path: String) throws -> [String] {
     let folder = try TemporaryFolder()
     _ = try open(folder.path)
     #expect {
-      try open(folder.path, "optimizer.learning_rate=0.5", "model.width=64", "batch_size=16")
+      try open(folder.path, "seed=7", "model.width=64", "batch_size=16")
     } throws: { error in
       let text = "\(error)"
-      return text.contains("optimizer.learning_rate: 0.0003 → 0.5")
+      return text.contains("seed: 1 → 7")
         && text.contains("model.width: (none) → 64")
         && !text.contains("batch_size")
     }
@@ -93,6 +93,13 @@ private func names(_ path: String) throws -> [String] {
       "checkpoint.keep=9", "evaluate.batches=1", "name=other")
     #expect(run.warnings.count == 1 && run.warnings[0].contains("steps: 100 → 200"))
     #expect(try Recipe(path: run.recipePath).threads == 3)
+  }
+
+  @Test func aRunWhoseLossBecameNaNMayGoOnMoreSlowly() throws {
+    let folder = try TemporaryFolder()
+    _ = try open(folder.path)
+    let run = try open(folder.path, "optimizer.learning_rate=1e-5")
+    #expect(run.warnings.count == 1 && run.warnings[0].contains("optimizer.learning_rate: 0.0003 → "))
   }
 
   @Test func foreignFoldersAreLeftAlone() throws {

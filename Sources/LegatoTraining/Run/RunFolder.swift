@@ -83,7 +83,8 @@ public final class RunFolder: Sendable {
         "was trained with another recipe (\(forbidden.map(line).joined(separator: "; ")))",
         "Give the same recipe to resume it, or name a new folder to train anew.")
     }
-    return differing.contains("steps") ? ["the schedule changes with \(line("steps"))"] : []
+    return differing.filter { $0 == "steps" || $0 == "precision" || $0.hasPrefix("optimizer.") }
+      .map { "what is learned changes with \(line($0))" }
   }
 
   static func createFolder(_ path: String) throws {
