@@ -1,10 +1,11 @@
 import Foundation
 import LegatoAudio
+import LegatoTensor
 import Testing
 
 @testable import LegatoCLI
 
-/// Training that is killed at any moment goes on as if it never had been.
+/// Training runs at their edges: killed, interrupted, diverging, started from a package.
 @Suite(.serialized) struct ResumeTests {
   private let folder: TemporaryFolder
 
@@ -70,6 +71,21 @@ import Testing
       let (a, b) = (try Data(contentsOf: URL(fileURLWithPath: folder.path("whole/\(path)"))), try Data(contentsOf: URL(fileURLWithPath: folder.path("killed/\(path)"))))
       #expect(a == b, "\(file) differs")
     }
+  }
+
+  @Test func aFineTunedCodecMeasuresItsOwnStatistics() throws {
+    let short = ["--quiet", "--set", "steps=12", "--set", "evaluate.every_steps=0"]
+    for run in [["--output", "first"], ["--output", "second", "--from", "first/package"]] {
+      let result = try LegatoProcess.run(["train", "recipe.yaml"] + run + short, in: folder.url)
+      try #require(result.status == 0, "\(result.error)")
+    }
+    let encoded = try LegatoProcess.run(
+      ["encode", "recordings/a.wav", "--codec", "second/package", "--output", "a.safetensors", "--quiet"], in: folder.url)
+    try #require(encoded.status == 0, "\(encoded.error)")
+    let latents = try SafetensorsFile(path: folder.path("a.safetensors")).floats("latents")
+    let mean = latents.reduce(0, +) / Float(latents.count)
+    let deviation = (latents.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Float(latents.count)).squareRoot()
+    #expect(abs(mean) < 0.3 && deviation > 0.6 && deviation < 1.6, "mean \(mean), deviation \(deviation)")
   }
 
   @Test func ctrlCWritesACheckpointAndStops() throws {
