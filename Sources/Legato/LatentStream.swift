@@ -90,7 +90,8 @@ public final class LatentStream {
   /// Throws ``GenerationError`` where it is not finite or far outside of what latents are.
   public func feed(_ given: UnsafeBufferPointer<Float>) throws {
     guard given.allSatisfy({ abs($0) < Self.limit }) else {
-      throw GenerationError("the recording cannot be encoded: its level is far above ±1, or the codec does not fit it")
+      throw GenerationError(
+        "the recording cannot be encoded: its level is far above ±1, or the codec does not fit it")
     }
     if position - checkpointPosition >= Self.checkpointInterval { saveCheckpoint() }
     think()

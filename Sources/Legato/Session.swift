@@ -34,7 +34,8 @@ public final class Session {
     engine = CPUEngine(threads: threads)
     let codec = package.codec.codec
     latents = LatentStream(
-      model: package.model, engine: engine, options: options ?? GenerationOptions(defaults: package.configuration.generation))
+      model: package.model, engine: engine,
+      options: options ?? GenerationOptions(defaults: package.configuration.generation))
     decoderState = StreamState(engine: engine)
     decoder = codec.makeDecoder(engine: engine, stream: decoderState)
     pending = codec.delay
@@ -51,13 +52,17 @@ public final class Session {
     let codec = package.codec.codec
     let length = audio.first?.count ?? 0
     guard audio.count == channels, audio.allSatisfy({ $0.count == length }) else {
-      throw GenerationError("a prompt must have \(channels) channels of equal length; this one has \(audio.count)")
+      throw GenerationError(
+        "a prompt must have \(channels) channels of equal length; this one has \(audio.count)")
     }
     let frames = length / codec.samplesPerFrame
     guard frames > 0 else {
-      throw GenerationError("a prompt must last at least \(codec.samplesPerFrame) samples; this one has \(length)")
+      throw GenerationError(
+        "a prompt must last at least \(codec.samplesPerFrame) samples; this one has \(length)")
     }
-    guard audio.allSatisfy({ $0.allSatisfy(\.isFinite) }) else { throw GenerationError("the prompt contains NaN or infinite samples") }
+    guard audio.allSatisfy({ $0.allSatisfy(\.isFinite) }) else {
+      throw GenerationError("the prompt contains NaN or infinite samples")
+    }
     let encoder = codec.makeEncoder(engine: engine, stream: StreamState(engine: engine))
     var block = [Float](repeating: 0, count: channels * codec.samplesPerFrame)
     // The newest whole frames: what is cut off is the beginning.
@@ -65,7 +70,9 @@ public final class Session {
     for frame in 0..<frames {
       let first = offset + frame * codec.samplesPerFrame
       for channel in 0..<channels {
-        for index in 0..<codec.samplesPerFrame { block[channel * codec.samplesPerFrame + index] = audio[channel][first + index] }
+        for index in 0..<codec.samplesPerFrame {
+          block[channel * codec.samplesPerFrame + index] = audio[channel][first + index]
+        }
       }
       try block.withUnsafeBufferPointer {
         let latent = encoder.step($0)
@@ -99,11 +106,15 @@ public final class Session {
     var pending: Int
   }
 
-  public func save() -> Snapshot { Snapshot(latents: latents.save(), decoder: decoderState.save(), pending: pending) }
+  public func save() -> Snapshot {
+    Snapshot(latents: latents.save(), decoder: decoderState.save(), pending: pending)
+  }
 
   /// Throws ``GenerationError`` where the snapshot belongs to another package.
   public func restore(_ snapshot: Snapshot) throws {
-    guard decoderState.restore(snapshot.decoder) else { throw GenerationError("the saved state belongs to another codec") }
+    guard decoderState.restore(snapshot.decoder) else {
+      throw GenerationError("the saved state belongs to another codec")
+    }
     try latents.restore(snapshot.latents)
     pending = snapshot.pending
   }

@@ -28,7 +28,8 @@ struct Compare: ParsableCommand {
 
   func run() throws {
     let original = try AudioFile.read(reference)
-    let copy = try AudioFile.read(estimate).converted(toChannels: original.channelCount).resampled(to: original.sampleRate)
+    let copy = try AudioFile.read(estimate).converted(toChannels: original.channelCount).resampled(
+      to: original.sampleRate)
     let length = min(original.frameCount, copy.frameCount)
     let (a, b) = (original.slice(frames: 0..<length), copy.slice(frames: 0..<length))
     let engine = CPUEngine(threads: threads.value)

@@ -30,7 +30,9 @@ public struct SpectralCodec: AudioCodec {
   public static let bottleneckKernel = 4
 
   public init(_ configuration: SpectralCodecConfiguration, weights source: any WeightSource) throws {
-    if let problem = configuration.problem { throw ModelError.invalid(file: "codec configuration", reason: problem) }
+    if let problem = configuration.problem {
+      throw ModelError.invalid(file: "codec configuration", reason: problem)
+    }
     self.configuration = configuration
     let c = configuration
     let scope = WeightScope(source)
@@ -40,10 +42,12 @@ public struct SpectralCodec: AudioCodec {
     encoderInput = try Linear(scope["encoder.in"], c.spectrumWidth, c.encoderWidth)
     encoderBlocks = try blocks("encoder.blocks", c.encoderBlocks, c.encoderWidth, 7)
     encoderFold = try Linear(scope["encoder.fold"], c.fold * c.encoderWidth, c.bottleneckWidth)
-    encoderBottleneck = try blocks("encoder.bottleneck", c.bottleneckBlocks, c.bottleneckWidth, Self.bottleneckKernel)
+    encoderBottleneck = try blocks(
+      "encoder.bottleneck", c.bottleneckBlocks, c.bottleneckWidth, Self.bottleneckKernel)
     posterior = try Linear(scope["encoder.posterior"], c.bottleneckWidth, 2 * c.latentDimension)
     decoderInput = try Linear(scope["decoder.in"], c.latentDimension, c.bottleneckWidth)
-    decoderBottleneck = try blocks("decoder.bottleneck", c.bottleneckBlocks, c.bottleneckWidth, Self.bottleneckKernel)
+    decoderBottleneck = try blocks(
+      "decoder.bottleneck", c.bottleneckBlocks, c.bottleneckWidth, Self.bottleneckKernel)
     decoderUnfold = try Linear(scope["decoder.unfold"], c.bottleneckWidth, c.fold * c.decoderWidth)
     decoderBlocks = try blocks("decoder.blocks", c.decoderBlocks, c.decoderWidth, 7)
     headNorm = try LayerNorm(scope["decoder.norm"], c.decoderWidth)
@@ -70,8 +74,11 @@ public struct SpectralCodec: AudioCodec {
   /// Mean and log-variance, `[B, frames, latentDimension]` each, of the raw latents of audio `[B, C, samples]`.
   public func posterior(of audio: Tensor) -> (mean: Tensor, logVariance: Tensor) {
     let c = configuration
-    precondition(audio.dim(1) == channels && audio.dim(2) % samplesPerFrame == 0, "audio \(audio.shape) does not fit the codec")
-    let signal = rotateStereo(audio, scale: 0.5).reshape([audio.dim(0) * channels, -1]).pad(axis: 1, before: delay)
+    precondition(
+      audio.dim(1) == channels && audio.dim(2) % samplesPerFrame == 0,
+      "audio \(audio.shape) does not fit the codec")
+    let signal = rotateStereo(audio, scale: 0.5).reshape([audio.dim(0) * channels, -1]).pad(
+      axis: 1, before: delay)
     var x = encoderInput(features(signal.frame(size: c.fftSize, hop: c.hop), batch: audio.dim(0)))
     for block in encoderBlocks { x = block(x) }
     x = folded(x)
@@ -117,8 +124,12 @@ public struct SpectralCodec: AudioCodec {
       .reshape([batch, frames.dim(1), c.spectrumWidth])
   }
 
-  private func folded(_ x: Tensor) -> Tensor { encoderFold(x.reshape([x.dim(0), -1, configuration.fold * x.dim(2)])) }
-  private func unfolded(_ x: Tensor) -> Tensor { decoderUnfold(x).reshape([x.dim(0), -1, configuration.decoderWidth]) }
+  private func folded(_ x: Tensor) -> Tensor {
+    encoderFold(x.reshape([x.dim(0), -1, configuration.fold * x.dim(2)]))
+  }
+  private func unfolded(_ x: Tensor) -> Tensor {
+    decoderUnfold(x).reshape([x.dim(0), -1, configuration.decoderWidth])
+  }
 
   private func moments(_ x: Tensor) -> (mean: Tensor, logVariance: Tensor) {
     let parts = posterior(x).split(axis: -1, parts: 2)

@@ -64,7 +64,8 @@ public struct SpectralCodecConfiguration: Codable, Sendable, Hashable {
   /// What is wrong with these numbers, in words; nil where nothing is.
   public var problem: String? {
     let numbers = [
-      ("sample_rate", sampleRate, 8000...192_000), ("channels", channels, 1...2), ("fft_size", fftSize, 64...8192),
+      ("sample_rate", sampleRate, 8000...192_000), ("channels", channels, 1...2),
+      ("fft_size", fftSize, 64...8192),
       ("hop", hop, 16...4096), ("fold", fold, 1...64), ("latent_dimension", latentDimension, 1...1024),
       ("encoder_width", encoderWidth, 1...8192), ("encoder_blocks", encoderBlocks, 0...64),
       ("bottleneck_width", bottleneckWidth, 1...8192), ("bottleneck_blocks", bottleneckBlocks, 0...64),
@@ -73,7 +74,9 @@ public struct SpectralCodecConfiguration: Codable, Sendable, Hashable {
     for (name, value, range) in numbers where !range.contains(value) {
       return "\(name) is \(value); it must be from \(range.lowerBound) to \(range.upperBound)"
     }
-    if fftSize % hop != 0 || fftSize / hop < 3 { return "fft_size \(fftSize) must be at least three times hop \(hop), and a multiple" }
+    if fftSize % hop != 0 || fftSize / hop < 3 {
+      return "fft_size \(fftSize) must be at least three times hop \(hop), and a multiple"
+    }
     var half = fftSize / 2
     for factor in [2, 3, 5] { while half % factor == 0 { half /= factor } }
     if fftSize % 2 != 0 || half != 1 { return "half of fft_size \(fftSize) must be a product of 2, 3 and 5" }

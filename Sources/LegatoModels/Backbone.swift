@@ -44,7 +44,9 @@ public struct Backbone: Sendable {
     var blocks: [TransformerBlock.State]
   }
 
-  public func makeState(in stream: StreamState) -> State { State(blocks: blocks.map { $0.makeState(in: stream) }) }
+  public func makeState(in stream: StreamState) -> State {
+    State(blocks: blocks.map { $0.makeState(in: stream) })
+  }
 
   /// Whole sequences: latents `[B, T, D]`, positions int32 `[T]`.
   public func callAsFunction(_ latents: Tensor, positions: Tensor) -> Tensor {

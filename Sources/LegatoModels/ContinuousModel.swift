@@ -20,7 +20,9 @@ public struct ContinuousModelConfiguration: Codable, Sendable, Hashable {
   /// parameters: its width and its sampler are our choice, since the paper's are not known to us.
   public static func preset(_ name: String) -> ContinuousModelConfiguration? {
     var c = ContinuousModelConfiguration()
-    func set(_ width: Int, _ layers: Int, _ heads: Int, window: Int, _ samplerWidth: Int, _ samplerBlocks: Int) {
+    func set(
+      _ width: Int, _ layers: Int, _ heads: Int, window: Int, _ samplerWidth: Int, _ samplerBlocks: Int
+    ) {
       c.backbone.width = width
       c.backbone.layers = layers
       c.backbone.heads = heads
@@ -54,7 +56,10 @@ public struct ContinuousModelConfiguration: Codable, Sendable, Hashable {
       return "\(name) is \(value); it must be from \(range.lowerBound) to \(range.upperBound)"
     }
     let cache = backbone.layers * backbone.window * backbone.width
-    if cache > 1 << 28 { return "layers · window · width is \(cache), more than \(1 << 28): the attention cache would take gigabytes" }
+    if cache > 1 << 28 {
+      return
+        "layers · window · width is \(cache), more than \(1 << 28): the attention cache would take gigabytes"
+    }
     if backbone.width % backbone.heads != 0 || (backbone.width / backbone.heads) % 2 != 0 {
       return "width \(backbone.width) must divide into \(backbone.heads) heads of even size"
     }
@@ -75,11 +80,14 @@ public struct ContinuousModel: Sendable {
   public let start: Weight
 
   public init(_ configuration: ContinuousModelConfiguration, weights source: any WeightSource) throws {
-    if let problem = configuration.problem { throw ModelError.invalid(file: "model configuration", reason: problem) }
+    if let problem = configuration.problem {
+      throw ModelError.invalid(file: "model configuration", reason: problem)
+    }
     self.configuration = configuration
     let scope = WeightScope(source)
     start = try scope.weight("start", [configuration.latentDimension], .normal(0.5))
-    backbone = try Backbone(scope["backbone"], configuration.backbone, latentDimension: configuration.latentDimension)
+    backbone = try Backbone(
+      scope["backbone"], configuration.backbone, latentDimension: configuration.latentDimension)
     sampler = try FlowSampler(
       scope["sampler"], configuration.sampler, conditionWidth: configuration.backbone.width,
       latentDimension: configuration.latentDimension)

@@ -23,7 +23,9 @@ public struct FlowSampler: Sendable {
   private let modulation: Linear
   private let output: Linear
 
-  public init(_ scope: WeightScope, _ configuration: FlowSamplerConfiguration, conditionWidth: Int, latentDimension: Int) throws {
+  public init(
+    _ scope: WeightScope, _ configuration: FlowSamplerConfiguration, conditionWidth: Int, latentDimension: Int
+  ) throws {
     self.configuration = configuration
     let width = configuration.width
     input = try Linear(scope["in"], latentDimension, width)

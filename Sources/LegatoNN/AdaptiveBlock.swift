@@ -41,7 +41,9 @@ public struct TimeEmbedding: Sendable {
 
   public func callAsFunction(_ t: Tensor) -> Tensor {
     // Angles from 1000 t down to t/10, geometrically.
-    let table = (0..<Self.frequencies).map { 1000 * Float.power(10_000, -Float($0) / Float(Self.frequencies)) }
+    let table = (0..<Self.frequencies).map {
+      1000 * Float.power(10_000, -Float($0) / Float(Self.frequencies))
+    }
     let angles = t * t.backend.tensor(table, shape: [Self.frequencies])
     return output(input(.concatenate([angles.cos(), angles.sin()], axis: -1)).silu())
   }

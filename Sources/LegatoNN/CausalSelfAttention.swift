@@ -22,7 +22,9 @@ public struct CausalSelfAttention: Sendable {
     _ scope: WeightScope, width: Int, heads: Int, window: Int, sinks: Int, rotaryBase: Float = 10_000,
     outputDeviation: Float
   ) throws {
-    precondition(width % heads == 0 && (width / heads) % 2 == 0, "width \(width) does not divide into \(heads) even heads")
+    precondition(
+      width % heads == 0 && (width / heads) % 2 == 0,
+      "width \(width) does not divide into \(heads) even heads")
     precondition(sinks >= 1, "at least one sink keeps a long stream from collapsing")
     self.heads = heads
     headDimension = width / heads
@@ -57,7 +59,8 @@ public struct CausalSelfAttention: Sendable {
   public func callAsFunction(_ x: Tensor, positions: Tensor, state: inout State) -> Tensor {
     let (q, k, v) = project(x, positions: positions)
     let mixed = q.attentionStream(
-      keys: k, values: v, sinks: sinks(on: x.backend), cache: &state.cache, position: positions, window: window)
+      keys: k, values: v, sinks: sinks(on: x.backend), cache: &state.cache, position: positions,
+      window: window)
     return output(mixed.reshape(x.shape))
   }
 
@@ -69,8 +72,12 @@ public struct CausalSelfAttention: Sendable {
   }
 
   private func project(_ x: Tensor, positions: Tensor) -> (Tensor, Tensor, Tensor) {
-    let parts = input(x).split(axis: -1, parts: 3).map { $0.reshape([x.dim(0), x.dim(1), heads, headDimension]) }
-    func rotated(_ tensor: Tensor) -> Tensor { .apply(.rotary(base: rotaryBase, pairs: rotaryPairs), [tensor, positions]) }
+    let parts = input(x).split(axis: -1, parts: 3).map {
+      $0.reshape([x.dim(0), x.dim(1), heads, headDimension])
+    }
+    func rotated(_ tensor: Tensor) -> Tensor {
+      .apply(.rotary(base: rotaryBase, pairs: rotaryPairs), [tensor, positions])
+    }
     return (rotated(parts[0]), rotated(parts[1]), parts[2])
   }
 }

@@ -8,7 +8,9 @@
 
 extension Float {
   /// base to the power of exponent.
-  public static func power(_ base: Float, _ exponent: Float) -> Float { Float(pow(Double(base), Double(exponent))) }
+  public static func power(_ base: Float, _ exponent: Float) -> Float {
+    Float(pow(Double(base), Double(exponent)))
+  }
 }
 
 extension Double {

@@ -15,14 +15,18 @@ public struct TransformerBlock: Sendable {
     let deviation = 0.02 / Float(2 * depth).squareRoot()
     attentionNorm = try RMSNorm(scope["attention_norm"], width)
     attention = try CausalSelfAttention(
-      scope["attention"], width: width, heads: heads, window: window, sinks: sinks, outputDeviation: deviation)
+      scope["attention"], width: width, heads: heads, window: window, sinks: sinks, outputDeviation: deviation
+    )
     feedForwardNorm = try RMSNorm(scope["feedforward_norm"], width)
     expand = try Linear(scope["feedforward.in"], width, feedForward, bias: false, initial: .normal(0.02))
-    contract = try Linear(scope["feedforward.out"], feedForward, width, bias: false, initial: .normal(deviation))
+    contract = try Linear(
+      scope["feedforward.out"], feedForward, width, bias: false, initial: .normal(deviation))
   }
 
   public typealias State = CausalSelfAttention.State
-  public func makeState(in stream: StreamState, batch: Int = 1) -> State { attention.makeState(in: stream, batch: batch) }
+  public func makeState(in stream: StreamState, batch: Int = 1) -> State {
+    attention.makeState(in: stream, batch: batch)
+  }
 
   public func callAsFunction(_ x: Tensor, positions: Tensor) -> Tensor {
     feed(x + attention(attentionNorm(x), positions: positions))

@@ -13,7 +13,9 @@ extension Operation {
     case .unary, .scalar, .softmax:
       return first
     case .layerNorm, .rmsNorm:
-      for extra in shapes.dropFirst() { require(extra == [first.last ?? 0], "weight and bias must have the last axis' length") }
+      for extra in shapes.dropFirst() {
+        require(extra == [first.last ?? 0], "weight and bias must have the last axis' length")
+      }
       return first
     case .binary:
       guard let shape = Operation.broadcastShape(shapes[0], shapes[1]) else {
@@ -28,7 +30,8 @@ extension Operation {
       shape[axis(along, first)] = 1
       return shape
     case .matmul(let transposed):
-      let a = shapes[0], b = shapes[1]
+      let a = shapes[0]
+      let b = shapes[1]
       require(a.count >= 2 && b.count >= 2, "needs at least two axes")
       let k = transposed ? b[b.count - 1] : b[b.count - 2]
       let n = transposed ? b[b.count - 2] : b[b.count - 1]
@@ -44,7 +47,8 @@ extension Operation {
       require(order.sorted() == Array(first.indices), "\(order) is no permutation of the axes")
       return order.map { first[$0] }
     case .slice(let along, let from, let to):
-      require(from >= 0 && from <= to && to <= first[axis(along, first)], "range \(from)..<\(to) is out of bounds")
+      require(
+        from >= 0 && from <= to && to <= first[axis(along, first)], "range \(from)..<\(to) is out of bounds")
       var shape = first
       shape[along] = to - from
       return shape
@@ -72,7 +76,8 @@ extension Operation {
       return shapes[1] + [first[1]]
     case .frame(let size, let hop):
       let length = first.last ?? 0
-      require(length >= size && (length - size) % hop == 0, "length \(length) is not size + a multiple of hop")
+      require(
+        length >= size && (length - size) % hop == 0, "length \(length) is not size + a multiple of hop")
       return first.dropLast() + [(length - size) / hop + 1, size]
     case .overlapAdd(let hop):
       require(first.count >= 2, "needs frames and samples")
@@ -95,16 +100,20 @@ extension Operation {
       require(first.count == 4 && shapes[1] == first && shapes[2] == first, "q, k, v must be [B, T, H, D]")
       return first
     case .depthwiseConvolution, .depthwiseConvolutionStream:
-      require(first.count == 3 && shapes[1].count == 2 && shapes[1][0] == first[2], "needs [B, T, C] and [C, K]")
+      require(
+        first.count == 3 && shapes[1].count == 2 && shapes[1][0] == first[2], "needs [B, T, C] and [C, K]")
       return first
     case .modulate:
-      for other in shapes.dropFirst() { require(Operation.modulates(other, first), "shift and scale do not fit") }
+      for other in shapes.dropFirst() {
+        require(Operation.modulates(other, first), "shift and scale do not fit")
+      }
       return first
     case .gatedAdd:
       require(Operation.modulates(shapes[1], first) && shapes[2] == first, "gate or branch does not fit")
       return first
     case .frameStream(let size, let hop):
-      require(first.count == 2 && first[1] % hop == 0 && shapes[1] == [first[0], size - hop], "needs [B, T · hop]")
+      require(
+        first.count == 2 && first[1] % hop == 0 && shapes[1] == [first[0], size - hop], "needs [B, T · hop]")
       return [first[0], first[1] / hop, size]
     case .overlapAddStream(let hop):
       require(first.count == 3 && shapes[1] == [first[0], first[2] - hop], "needs [B, T, size]")

@@ -23,7 +23,8 @@ extension Tensor {
       let padded = input.pad(axis: 1, before: width - 1)
       var y: Tensor?
       for tap in 0..<width {
-        let term = padded.slice(axis: 1, tap..<tap + input.dim(1)) * weight.slice(axis: 1, tap..<tap + 1).reshape([-1])
+        let term =
+          padded.slice(axis: 1, tap..<tap + input.dim(1)) * weight.slice(axis: 1, tap..<tap + 1).reshape([-1])
         y = y.map { $0 + term } ?? term
       }
       guard let y else { preconditionFailure("\(operation): kernel of width 0") }
@@ -41,7 +42,9 @@ extension Tensor {
     let half = x.dim(3) / 2
     let backend = x.backend
     let host = backend.floats(positions).map { Double($0) }
-    let frequencies = (0..<half).map { $0 < pairs ? exponential(-Double($0) / Double(half) * logarithm(Double(base))) : 0 }
+    let frequencies = (0..<half).map {
+      $0 < pairs ? exponential(-Double($0) / Double(half) * logarithm(Double(base))) : 0
+    }
     let angles = host.flatMap { position in frequencies.map { position * $0 } }
     let cosines = backend.tensor(angles.map { Float(cosine($0)) }, shape: [host.count, 1, half])
     let sines = backend.tensor(angles.map { Float(sine($0)) }, shape: [host.count, 1, half])
@@ -62,7 +65,9 @@ extension Tensor {
     }
     var mask = [Float](repeating: 0, count: t * (sinks + t))
     for query in 0..<t {
-      for key in 0..<t where key > query || key + window <= query { mask[query * (sinks + t) + sinks + key] = -1e30 }
+      for key in 0..<t where key > query || key + window <= query {
+        mask[query * (sinks + t) + sinks + key] = -1e30
+      }
     }
     let scores = heads(x[0]).matmul(k, transposed: true) * (1 / Float(d).squareRoot())
     let weights = (scores + backend.tensor(mask, shape: [t, sinks + t])).softmax()

@@ -56,9 +56,12 @@ extension Tensor {
     .apply(.slice(axis: self.axis(axis), from: range.lowerBound, to: range.upperBound), [self])
   }
   public func pad(axis: Int, before: Int = 0, after: Int = 0) -> Tensor {
-    before == 0 && after == 0 ? self : .apply(.pad(axis: self.axis(axis), before: before, after: after), [self])
+    before == 0 && after == 0
+      ? self : .apply(.pad(axis: self.axis(axis), before: before, after: after), [self])
   }
-  public func broadcast(to shape: [Int]) -> Tensor { shape == self.shape ? self : .apply(.broadcast(shape), [self]) }
+  public func broadcast(to shape: [Int]) -> Tensor {
+    shape == self.shape ? self : .apply(.broadcast(shape), [self])
+  }
   public func gather(_ indices: Tensor) -> Tensor { .apply(.gather, [self, indices]) }
 
   /// Equal parts along an axis.

@@ -180,7 +180,8 @@ import Testing
 
   @Test func tenMinutesTakeTheMemoryOfOne() throws {
     func peak(_ duration: String) throws -> Int {
-      let result = try generate("--duration", duration, "--seed", "1", "--steps", "2", "--output", "\(duration).wav", "--json")
+      let result = try generate(
+        "--duration", duration, "--seed", "1", "--steps", "2", "--output", "\(duration).wav", "--json")
       let report = try #require(try JSONSerialization.jsonObject(with: result.output) as? [String: Any])
       return try #require(report["peak_memory_bytes"] as? Int)
     }

@@ -11,7 +11,8 @@ import Testing
 
   init() throws {
     folder = try TemporaryFolder()
-    try FileManager.default.createDirectory(atPath: folder.path("recordings"), withIntermediateDirectories: true)
+    try FileManager.default.createDirectory(
+      atPath: folder.path("recordings"), withIntermediateDirectories: true)
     for name in ["a", "b"] {
       try AudioFile.write(
         TinyPackage.recording(seconds: name == "a" ? 4 : 3, sampleRate: 48_000, channels: 2),
@@ -36,7 +37,9 @@ import Testing
 
   private func losses(_ run: String) throws -> [Int: Double] {
     var losses: [Int: Double] = [:]
-    for line in try String(contentsOfFile: folder.path("\(run)/progress.jsonl"), encoding: .utf8).split(separator: "\n") {
+    for line in try String(contentsOfFile: folder.path("\(run)/progress.jsonl"), encoding: .utf8).split(
+      separator: "\n")
+    {
       let row = try #require(try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any])
       if let step = row["step"] as? Int, let loss = row["loss"] as? Double { losses[step] = loss }
     }
@@ -44,13 +47,15 @@ import Testing
   }
 
   @Test func killedAndResumedEqualsNeverStopped() throws {
-    let whole = try LegatoProcess.run(["train", "recipe.yaml", "--output", "whole", "--quiet"], in: folder.url)
+    let whole = try LegatoProcess.run(
+      ["train", "recipe.yaml", "--output", "whole", "--quiet"], in: folder.url)
     try #require(whole.status == 0, "\(whole.error)")
 
     var kills = 0
     for attempt in 0..<40 {
       let process = try LegatoProcess.start(
-        ["train", "recipe.yaml", "--output", "killed", "--quiet"], in: folder.url, output: FileHandle.nullDevice,
+        ["train", "recipe.yaml", "--output", "killed", "--quiet"], in: folder.url,
+        output: FileHandle.nullDevice,
         error: FileHandle.nullDevice)
       // Random moments: in a step, in a checkpoint, before the first step.
       let deadline = Date().addingTimeInterval(kills < 5 ? Double.random(in: 0.3...2.5) : 300)
@@ -68,7 +73,10 @@ import Testing
     #expect(try losses("killed") == losses("whole"))
     for file in ["model", "average", "optimizer"] {
       let path = "checkpoints/step-90/\(file).safetensors"
-      let (a, b) = (try Data(contentsOf: URL(fileURLWithPath: folder.path("whole/\(path)"))), try Data(contentsOf: URL(fileURLWithPath: folder.path("killed/\(path)"))))
+      let (a, b) = (
+        try Data(contentsOf: URL(fileURLWithPath: folder.path("whole/\(path)"))),
+        try Data(contentsOf: URL(fileURLWithPath: folder.path("killed/\(path)")))
+      )
       #expect(a == b, "\(file) differs")
     }
   }
@@ -80,7 +88,8 @@ import Testing
       try #require(result.status == 0, "\(result.error)")
     }
     let encoded = try LegatoProcess.run(
-      ["encode", "recordings/a.wav", "--codec", "second/package", "--output", "a.safetensors", "--quiet"], in: folder.url)
+      ["encode", "recordings/a.wav", "--codec", "second/package", "--output", "a.safetensors", "--quiet"],
+      in: folder.url)
     try #require(encoded.status == 0, "\(encoded.error)")
     let latents = try SafetensorsFile(path: folder.path("a.safetensors")).floats("latents")
     let mean = latents.reduce(0, +) / Float(latents.count)
@@ -90,11 +99,16 @@ import Testing
 
   @Test func ctrlCWritesACheckpointAndStops() throws {
     let process = try LegatoProcess.start(
-      ["train", "recipe.yaml", "--output", "run", "--quiet", "--set", "steps=100000", "--set", "checkpoint.every_steps=0"],
+      [
+        "train", "recipe.yaml", "--output", "run", "--quiet", "--set", "steps=100000", "--set",
+        "checkpoint.every_steps=0",
+      ],
       in: folder.url, output: FileHandle.nullDevice, error: FileHandle.nullDevice)
     let progress = folder.path("run/progress.jsonl")
     let deadline = Date().addingTimeInterval(60)
-    while Date() < deadline, ((try? String(contentsOfFile: progress, encoding: .utf8)) ?? "").isEmpty { Thread.sleep(forTimeInterval: 0.05) }
+    while Date() < deadline, ((try? String(contentsOfFile: progress, encoding: .utf8)) ?? "").isEmpty {
+      Thread.sleep(forTimeInterval: 0.05)
+    }
     kill(process.processIdentifier, SIGINT)
     process.waitUntilExit()
     #expect(process.terminationStatus == 130)
@@ -104,7 +118,10 @@ import Testing
 
   @Test func aLossThatIsNotFiniteStopsAtTheLastGoodCheckpoint() throws {
     let result = try LegatoProcess.run(
-      ["train", "recipe.yaml", "--output", "bad", "--quiet", "--set", "optimizer.learning_rate=1e30", "--set", "optimizer.clip=0", "--set", "optimizer.warmup_steps=1"],
+      [
+        "train", "recipe.yaml", "--output", "bad", "--quiet", "--set", "optimizer.learning_rate=1e30",
+        "--set", "optimizer.clip=0", "--set", "optimizer.warmup_steps=1",
+      ],
       in: folder.url)
     #expect(result.status == 1)
     #expect(result.error.contains("step "), "\(result.error)")

@@ -41,7 +41,9 @@ import Testing
     for frame in 0..<frames {
       let latent = Array(offline[frame * codec.latentDimension..<(frame + 1) * codec.latentDimension])
       let block = latent.withUnsafeBufferPointer { Array(decoder.step($0)) }
-      for channel in channels.indices { channels[channel] += block[channel * codec.samplesPerFrame..<(channel + 1) * codec.samplesPerFrame] }
+      for channel in channels.indices {
+        channels[channel] += block[channel * codec.samplesPerFrame..<(channel + 1) * codec.samplesPerFrame]
+      }
     }
     for channel in channels.indices {
       let whole = Array(decoded[channel * length..<(channel + 1) * length - codec.delay])

@@ -23,8 +23,10 @@ import Testing
     let model = try Self.model()
     let frames = 20
     func run(_ backend: any Backend) -> [Float] {
-      let x = backend.tensor(Self.latents(model, frames), shape: [1, frames, model.configuration.latentDimension])
-      return model.backbone(x, positions: backend.tensor(Self.positions(0..<frames), shape: [frames])).floats()
+      let x = backend.tensor(
+        Self.latents(model, frames), shape: [1, frames, model.configuration.latentDimension])
+      return model.backbone(x, positions: backend.tensor(Self.positions(0..<frames), shape: [frames]))
+        .floats()
     }
     let torch = try TorchBackend(device: .cpu)
     expectClose(run(CPUEngine(threads: 2)), run(torch), 1e-4)
@@ -54,7 +56,8 @@ import Testing
     let engine = CPUEngine(threads: 2)
     let values = Self.latents(model, frames)
     let whole = model.backbone(
-      engine.tensor(values, shape: [1, frames, d]), positions: engine.tensor(Self.positions(0..<frames), shape: [frames])
+      engine.tensor(values, shape: [1, frames, d]),
+      positions: engine.tensor(Self.positions(0..<frames), shape: [frames])
     ).floats()
     var state = model.backbone.makeState(in: StreamState(engine: engine))
     var (streamed, first, index): ([Float], Int, Int) = ([], 0, 0)
@@ -77,7 +80,8 @@ import Testing
     var values = Self.latents(model, frames)
     func run() -> [Float] {
       model.backbone(
-        engine.tensor(values, shape: [1, frames, d]), positions: engine.tensor(Self.positions(0..<frames), shape: [frames])
+        engine.tensor(values, shape: [1, frames, d]),
+        positions: engine.tensor(Self.positions(0..<frames), shape: [frames])
       ).floats()
     }
     let before = run()
@@ -85,7 +89,9 @@ import Testing
     let after = run()
     let width = model.configuration.backbone.width
     #expect(before[..<(changed * width)] == after[..<(changed * width)])
-    #expect(before[(changed * width)..<((changed + 1) * width)] != after[(changed * width)..<((changed + 1) * width)])
+    #expect(
+      before[(changed * width)..<((changed + 1) * width)]
+        != after[(changed * width)..<((changed + 1) * width)])
   }
 
   @Test func onlyDistancesCount() throws {

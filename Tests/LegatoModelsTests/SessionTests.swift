@@ -8,12 +8,14 @@ import Testing
 @Suite struct SessionTests {
   /// A tiny random package: it makes noise, but every part of generation runs.
   static func package() throws -> ModelPackage {
-    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("legato-\(UUID().uuidString)").path
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("legato-\(UUID().uuidString)")
+      .path
     defer { try? FileManager.default.removeItem(atPath: folder) }
     let codecConfiguration = try #require(SpectralCodecConfiguration.preset("tiny"))
     let codec = try SpectralCodec(codecConfiguration, weights: RandomWeights(seed: 1))
     try CodecPackage.write(
-      to: folder + "/codec", configuration: .init(name: "tiny", licence: "Apache-2.0", codec: codecConfiguration),
+      to: folder + "/codec",
+      configuration: .init(name: "tiny", licence: "Apache-2.0", codec: codecConfiguration),
       weights: codec.weights, format: nil, card: "")
     var configuration = try #require(ContinuousModelConfiguration.preset("tiny"))
     configuration.backbone.window = 8
@@ -31,7 +33,9 @@ import Testing
     return channels
   }
 
-  static func isFinite(_ chunk: AudioChunk) -> Bool { chunk.channels.allSatisfy { $0.allSatisfy(\.isFinite) } }
+  static func isFinite(_ chunk: AudioChunk) -> Bool {
+    chunk.channels.allSatisfy { $0.allSatisfy(\.isFinite) }
+  }
 
   @Test func sameSeedSameBytesAtAnyThreadCount() throws {
     let package = try Self.package()
@@ -48,7 +52,10 @@ import Testing
 
   @Test func sessionsAreIndependent() throws {
     let package = try Self.package()
-    let (a, b) = (Session(package, options: .init(seed: 1), threads: 1), Session(package, options: .init(seed: 2), threads: 1))
+    let (a, b) = (
+      Session(package, options: .init(seed: 1), threads: 1),
+      Session(package, options: .init(seed: 2), threads: 1)
+    )
     var (mixedA, mixedB): ([Float], [Float]) = ([], [])
     for _ in 0..<20 {
       mixedA += a.next().channels[0]
@@ -77,12 +84,17 @@ import Testing
   @Test func optionsChangeWhileItPlays() throws {
     // Replaying plans must follow live parameters, across eviction: a window is 8 frames here.
     let package = try Self.package()
-    let (a, b) = (Session(package, options: .init(seed: 4), threads: 1), Session(package, options: .init(seed: 4), threads: 1))
+    let (a, b) = (
+      Session(package, options: .init(seed: 4), threads: 1),
+      Session(package, options: .init(seed: 4), threads: 1)
+    )
     for _ in 0..<12 { #expect(a.next().channels == b.next().channels) }
     b.options.temperature = 0.3
     b.options.steps = 3
     b.options.contextNoise = 0.3
-    let (changedA, changedB) = ((0..<4).map { _ in a.next().channels }, (0..<4).map { _ in b.next().channels })
+    let (changedA, changedB) = (
+      (0..<4).map { _ in a.next().channels }, (0..<4).map { _ in b.next().channels }
+    )
     #expect(changedA != changedB)
   }
 

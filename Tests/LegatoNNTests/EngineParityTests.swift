@@ -90,13 +90,16 @@ import Testing
     let engine = CPUEngine(threads: 1)
     let operands = test.operands(on: engine)
     expectClose(
-      Tensor.apply(test.operation, operands).floats(), Tensor.composition(of: test.operation, operands).floats(), 2e-5)
+      Tensor.apply(test.operation, operands).floats(),
+      Tensor.composition(of: test.operation, operands).floats(), 2e-5)
   }
 
   @Test(arguments: cases) func replayEqualsEager(_ test: Case) throws {
     let engine = CPUEngine(threads: 2)
     let eager = Tensor.apply(test.operation, test.operands(on: engine)).floats()
-    let inputs = test.shapes.indices.map { PlanInput(test.shapes[$0], test.integers[$0] == nil ? .float32 : .int32) }
+    let inputs = test.shapes.indices.map {
+      PlanInput(test.shapes[$0], test.integers[$0] == nil ? .float32 : .int32)
+    }
     let plan = engine.record(inputs: inputs) { [Tensor.apply(test.operation, $0)] }
     for (index, operand) in test.operands(on: engine).enumerated() {
       if let values = test.integers[index] {
@@ -113,7 +116,8 @@ import Testing
 }
 
 /// max|a − b| ≤ tolerance · max(RMS(b), 1e-6).
-func expectClose(_ a: [Float], _ b: [Float], _ tolerance: Float, location: SourceLocation = #_sourceLocation) {
+func expectClose(_ a: [Float], _ b: [Float], _ tolerance: Float, location: SourceLocation = #_sourceLocation)
+{
   #expect(a.count == b.count, sourceLocation: location)
   let rms = max(1e-6, (b.reduce(0) { $0 + $1 * $1 } / Float(max(1, b.count))).squareRoot())
   let worst = zip(a, b).reduce(Float(0)) { max($0, abs($1.0 - $1.1)) }

@@ -7,7 +7,9 @@ import Testing
     // A sinusoid of amplitude A on bin k has magnitude A · size / 4 there under a periodic Hann window.
     let engine = CPUEngine(threads: 1)
     let (size, bin, amplitude) = (512, 20, Float(0.5))
-    let signal = (0..<2048).map { amplitude * Float(Double.cosine(2 * .pi * Double(bin) * Double($0) / Double(size))) }
+    let signal = (0..<2048).map {
+      amplitude * Float(Double.cosine(2 * .pi * Double(bin) * Double($0) / Double(size)))
+    }
     let magnitude = Spectral.magnitude(engine.tensor(signal, shape: [1, 2048]), size: size, hop: 128)
     #expect(magnitude.shape == [1, 13, 257])
     let row = Array(magnitude.floats()[0..<257])
@@ -36,7 +38,8 @@ import Testing
       let area = row.reduce(0) { $0 + Double($1) } * width
       // Narrow bands are sampled by few bins.
       #expect(abs(area - 1) < (band < 20 ? 0.5 : 0.1), "band \(band) has area \(area)")
-      let centre = zip(row, 0...).reduce(0.0) { $0 + Double($1.0) * Double($1.1) } / row.reduce(0.0) { $0 + Double($1) }
+      let centre =
+        zip(row, 0...).reduce(0.0) { $0 + Double($1.0) * Double($1.1) } / row.reduce(0.0) { $0 + Double($1) }
       #expect(centre > lastCentre)
       lastCentre = centre
     }

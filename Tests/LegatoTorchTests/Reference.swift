@@ -209,7 +209,8 @@ struct Reference {
       let half = last / 2
       return Reference(shape) { index in
         let (head, d) = (Array(index.dropLast()), index[3])
-        let angle = d % half < pairs ? x[1][index[1]] * pow(Double(base), -2 * Double(d % half) / Double(last)) : 0
+        let angle =
+          d % half < pairs ? x[1][index[1]] * pow(Double(base), -2 * Double(d % half) / Double(last)) : 0
         let (a, b) = (input[head + [d % half]], input[head + [d % half + half]])
         return d < half ? a * cos(angle) - b * sin(angle) : a * sin(angle) + b * cos(angle)
       }

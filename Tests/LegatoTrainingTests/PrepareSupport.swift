@@ -70,7 +70,8 @@ struct PrepareFixture {
     let root = folder.path + "/" + output
     let names = try FileManager.default.subpathsOfDirectory(atPath: root).filter { name in
       var isFolder: ObjCBool = false
-      return FileManager.default.fileExists(atPath: root + "/" + name, isDirectory: &isFolder) && !isFolder.boolValue
+      return FileManager.default.fileExists(atPath: root + "/" + name, isDirectory: &isFolder)
+        && !isFolder.boolValue
     }
     return try Dictionary(uniqueKeysWithValues: names.map { ($0, try folder.bytes(output + "/" + $0)) })
   }

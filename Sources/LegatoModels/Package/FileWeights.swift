@@ -24,14 +24,17 @@ public final class FileWeights: WeightSource {
       guard scales.dtype == .float32, shape.count == 2, scales.shape.count == 2, scales.shape[0] == shape[0],
         scales.shape[1] > 0, shape[1] % scales.shape[1] == 0
       else {
-        throw ModelError.shapeMismatch(name: name + ".scales", file: file.path, expected: [shape[0], 1], found: scales.shape)
+        throw ModelError.shapeMismatch(
+          name: name + ".scales", file: file.path, expected: [shape[0], 1], found: scales.shape)
       }
       weight = Weight(
         name: name, shape: shape, format: .int8(group: shape[1] / scales.shape[1]), storage: storage,
         scales: try mapped(scales))
     default:
       throw ModelError.invalid(
-        file: file.path, reason: "the tensor '\(name)' is stored as \(entry.dtype.rawValue); Legato reads F32, BF16 and I8 weights")
+        file: file.path,
+        reason:
+          "the tensor '\(name)' is stored as \(entry.dtype.rawValue); Legato reads F32, BF16 and I8 weights")
     }
     guard weight.isFinite else { throw ModelError.notFinite(name: name, file: file.path) }
     return weight
@@ -58,7 +61,8 @@ extension SafetensorsWriter {
       case .bfloat16: declarations.append(.init(weight.name, .bfloat16, weight.shape))
       case .int8(let group):
         declarations.append(.init(weight.name, .int8, weight.shape))
-        declarations.append(.init(weight.name + ".scales", .float32, [weight.shape[0], weight.shape[1] / group]))
+        declarations.append(
+          .init(weight.name + ".scales", .float32, [weight.shape[0], weight.shape[1] / group]))
       }
     }
     let writer = try SafetensorsWriter(path: path, tensors: declarations, metadata: metadata)

@@ -32,7 +32,9 @@ public struct ModelPackage: Sendable {
     self.path = path
     configuration = try PackageFiles.configuration(in: path, kind: "model")
     if let problem = configuration.generation.problem {
-      throw PackageError(path: path + "/config.json", reason: "generation: \(problem)", remedy: "restore the file from where the package came from")
+      throw PackageError(
+        path: path + "/config.json", reason: "generation: \(problem)",
+        remedy: "restore the file from where the package came from")
     }
     let weightsPath = path + "/model.safetensors"
     model = try ContinuousModel(configuration.model, weights: FileWeights(path: weightsPath))
@@ -41,7 +43,8 @@ public struct ModelPackage: Sendable {
     guard dimension == configuration.model.latentDimension else {
       throw PackageError(
         path: path,
-        reason: "the codec's latents have \(dimension) dimensions where the model needs \(configuration.model.latentDimension)",
+        reason:
+          "the codec's latents have \(dimension) dimensions where the model needs \(configuration.model.latentDimension)",
         remedy: "put the codec beside it that the model was trained with")
     }
     if let expected = configuration.training?.codecHash, expected != codec.hash {
@@ -56,7 +59,8 @@ public struct ModelPackage: Sendable {
 
   /// Writes a package: `card` becomes its README.md. The codec's folder is copied. Matrices are stored in `format`.
   public static func write(
-    to path: String, configuration: ModelConfigurationFile, weights: [Weight], format: WeightFormat = .float32,
+    to path: String, configuration: ModelConfigurationFile, weights: [Weight],
+    format: WeightFormat = .float32,
     codec: CodecPackage, card: String
   ) throws {
     try PackageFiles.writeFolder(path) { folder in
@@ -89,7 +93,8 @@ public struct CodecPackage: Sendable {
 
   /// - Parameter format: format of the matrices; nil keeps each weight's own.
   public static func write(
-    to path: String, configuration: CodecConfigurationFile, weights: [Weight], format: WeightFormat?, card: String
+    to path: String, configuration: CodecConfigurationFile, weights: [Weight], format: WeightFormat?,
+    card: String
   ) throws {
     try PackageFiles.writeFolder(path) { folder in
       let stored = format.map { format in weights.map { $0.stored(as: format) } } ?? weights
@@ -107,7 +112,9 @@ public struct CodecPackage: Sendable {
       weight.name.utf8.forEach { mix(UInt64($0)) }
       weight.shape.forEach { mix(UInt64($0)) }
       let bytes = weight.storage.bytes
-      for offset in stride(from: 0, to: bytes.count - 7, by: 8) { mix(bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)) }
+      for offset in stride(from: 0, to: bytes.count - 7, by: 8) {
+        mix(bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
+      }
       for offset in bytes.count / 8 * 8..<bytes.count { mix(UInt64(bytes[offset])) }
     }
     let digits = String(hash, radix: 16)

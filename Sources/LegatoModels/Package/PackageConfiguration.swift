@@ -81,7 +81,10 @@ public struct TrainingRecord: Codable, Sendable, Hashable {
   /// Content hash of the codec's weights that a model was trained on.
   public var codecHash: String?
 
-  public init(data: String, steps: Int, seconds: Double, hardware: String, losses: [String: Double], codecHash: String? = nil) {
+  public init(
+    data: String, steps: Int, seconds: Double, hardware: String, losses: [String: Double],
+    codecHash: String? = nil
+  ) {
     self.data = data
     self.steps = steps
     self.seconds = seconds

@@ -22,25 +22,35 @@ enum PackageFiles {
   static func configuration<Configuration: Decodable>(in path: String, kind: String) throws -> Configuration {
     let file = path + "/config.json"
     guard FileManager.default.fileExists(atPath: path) else {
-      throw PackageError(path: path, reason: "there is no such folder", remedy: "give the folder of a \(kind) package, the one with config.json in it")
+      throw PackageError(
+        path: path, reason: "there is no such folder",
+        remedy: "give the folder of a \(kind) package, the one with config.json in it")
     }
     guard let data = FileManager.default.contents(atPath: file) else {
-      throw PackageError(path: file, reason: "the file is missing or cannot be read", remedy: "give the folder of a \(kind) package, the one with config.json in it")
+      throw PackageError(
+        path: file, reason: "the file is missing or cannot be read",
+        remedy: "give the folder of a \(kind) package, the one with config.json in it")
     }
     let header: Header
     do { header = try JSONDecoder().decode(Header.self, from: data) } catch {
-      throw PackageError(path: file, reason: "this is not valid JSON", remedy: "restore the file from where the package came from")
+      throw PackageError(
+        path: file, reason: "this is not valid JSON",
+        remedy: "restore the file from where the package came from")
     }
     if let version = header.formatVersion, version > ModelPackage.formatVersion {
       throw PackageError(
-        path: file, reason: "format_version \(version) is newer than this Legato reads (\(ModelPackage.formatVersion))",
+        path: file,
+        reason: "format_version \(version) is newer than this Legato reads (\(ModelPackage.formatVersion))",
         remedy: "update Legato")
     }
     guard header.kind == kind else {
-      throw PackageError(path: file, reason: "this is a '\(header.kind ?? "?")', not a \(kind)", remedy: "give the folder of a \(kind) package")
+      throw PackageError(
+        path: file, reason: "this is a '\(header.kind ?? "?")', not a \(kind)",
+        remedy: "give the folder of a \(kind) package")
     }
     do { return try JSONDecoder().decode(Configuration.self, from: data) } catch let error as DecodingError {
-      throw PackageError(path: file, reason: reason(error), remedy: "restore the file from where the package came from")
+      throw PackageError(
+        path: file, reason: reason(error), remedy: "restore the file from where the package came from")
     }
   }
 
@@ -77,7 +87,8 @@ enum PackageFiles {
       try? manager.removeItem(atPath: aside)
       try manager.createDirectory(atPath: aside, withIntermediateDirectories: true)
     } catch {
-      throw PackageError(path: path, reason: "the folder cannot be created", remedy: "choose a place that you may write to")
+      throw PackageError(
+        path: path, reason: "the folder cannot be created", remedy: "choose a place that you may write to")
     }
     do {
       try fill(aside)

@@ -84,7 +84,8 @@ public final class CPUEngine: Backend {
       preconditionFailure("the value of a tensor was read while a plan is being recorded")
     }
     if tensor.dtype == .int32 {
-      return UnsafeBufferPointer(start: pointer.assumingMemoryBound(to: Int32.self), count: tensor.count).map { Float($0) }
+      return UnsafeBufferPointer(start: pointer.assumingMemoryBound(to: Int32.self), count: tensor.count).map
+      { Float($0) }
     }
     return Array(UnsafeBufferPointer(start: pointer.assumingMemoryBound(to: Float.self), count: tensor.count))
   }
@@ -111,7 +112,8 @@ public final class CPUEngine: Backend {
   private static let parallelThreshold = 32_768
 
   func resolve(
-    _ call: LoweredCall, operands: [CPUHandle], output: CPUHandle, arena: ((CPUHandle) -> UnsafeMutableRawPointer)?
+    _ call: LoweredCall, operands: [CPUHandle], output: CPUHandle,
+    arena: ((CPUHandle) -> UnsafeMutableRawPointer)?
   ) -> lk_call {
     func address(_ handle: CPUHandle) -> UnsafeMutableRawPointer? { handle.pointer ?? arena?(handle) }
     var resolved = lk_call()

@@ -27,7 +27,9 @@ final class CPUHandle {
 
   convenience init<Element>(copying values: [Element]) {
     let memory = CPUMemory(byteCount: values.count * MemoryLayout<Element>.stride)
-    values.withUnsafeBytes { if let source = $0.baseAddress { memory.pointer.copyMemory(from: source, byteCount: $0.count) } }
+    values.withUnsafeBytes {
+      if let source = $0.baseAddress { memory.pointer.copyMemory(from: source, byteCount: $0.count) }
+    }
     self.init(place: .memory(memory))
   }
 

@@ -39,21 +39,45 @@ extension Operation {
 
     switch self {
     case .unary(let function):
-      return [.init(kernel: LK_UNARY, pointers: [.operand(0), .output], ints: [count, Int(function.rawValue)], work: count * 4)]
+      return [
+        .init(
+          kernel: LK_UNARY, pointers: [.operand(0), .output], ints: [count, Int(function.rawValue)],
+          work: count * 4)
+      ]
     case .binary(let function):
       let (dims, strides) = Strides.collapsed(
         output, [Strides.broadcast(shapes[0], to: output), Strides.broadcast(shapes[1], to: output)])
-      let ints = [Int(function.rawValue), dims.count] + padded(dims) + padded(strides[0]) + padded(strides[1])
-      return [.init(kernel: LK_BINARY, pointers: [.operand(0), .operand(1), .output], ints: ints, work: output.reduce(1, *))]
+      let ints =
+        [Int(function.rawValue), dims.count] + padded(dims) + padded(strides[0]) + padded(strides[1])
+      return [
+        .init(
+          kernel: LK_BINARY, pointers: [.operand(0), .operand(1), .output], ints: ints,
+          work: output.reduce(1, *))
+      ]
     case .scalar(let function, let constant):
-      return [.init(kernel: LK_SCALAR_OP, pointers: [.operand(0), .output], ints: [count, Int(function.rawValue)], floats: [constant], work: count)]
+      return [
+        .init(
+          kernel: LK_SCALAR_OP, pointers: [.operand(0), .output], ints: [count, Int(function.rawValue)],
+          floats: [constant], work: count)
+      ]
     case .select:
-      return [.init(kernel: LK_SELECT, pointers: [.operand(0), .operand(1), .operand(2), .output], ints: [count], work: count)]
+      return [
+        .init(
+          kernel: LK_SELECT, pointers: [.operand(0), .operand(1), .operand(2), .output], ints: [count],
+          work: count)
+      ]
     case .reduce(let function, let axis):
-      let outer = x[..<axis].reduce(1, *), inner = x[(axis + 1)...].reduce(1, *)
-      return [.init(kernel: LK_REDUCE, pointers: [.operand(0), .output], ints: [Int(function.rawValue), outer, x[axis], inner], work: count)]
+      let outer = x[..<axis].reduce(1, *)
+      let inner = x[(axis + 1)...].reduce(1, *)
+      return [
+        .init(
+          kernel: LK_REDUCE, pointers: [.operand(0), .output],
+          ints: [Int(function.rawValue), outer, x[axis], inner], work: count)
+      ]
     case .softmax:
-      return [.init(kernel: LK_SOFTMAX, pointers: [.operand(0), .output], ints: [rows(x), last], work: count * 4)]
+      return [
+        .init(kernel: LK_SOFTMAX, pointers: [.operand(0), .output], ints: [rows(x), last], work: count * 4)
+      ]
     case .matmul(let transposed):
       let (a, b) = (shapes[0], shapes[1])
       let batch = Array(output.dropLast(2))
@@ -61,8 +85,15 @@ extension Operation {
       let (m, n, k) = (output[output.count - 2], output[output.count - 1], a[a.count - 1])
       let strideA = Strides.broadcast(Array(a.dropLast(2)), to: batch).map { $0 * m * k }
       let strideB = Strides.broadcast(Array(b.dropLast(2)), to: batch).map { $0 * n * k }
-      let ints = [batch.count] + padded(batch, 4) + padded(strideA, 4) + padded(strideB, 4) + [m, n, k, transposed ? 1 : 0]
-      return [.init(kernel: LK_MATMUL, pointers: [.operand(0), .operand(1), .output], ints: ints, work: output.reduce(1, *) * k)]
+      let ints =
+        [batch.count] + padded(batch, 4) + padded(strideA, 4) + padded(strideB, 4) + [
+          m, n, k, transposed ? 1 : 0,
+        ]
+      return [
+        .init(
+          kernel: LK_MATMUL, pointers: [.operand(0), .operand(1), .output], ints: ints,
+          work: output.reduce(1, *) * k)
+      ]
     case .reshape:
       return []
     case .permute(let order):
@@ -70,35 +101,65 @@ extension Operation {
       return [copy(0, dims: output, from: order.map { strides[$0] }, to: Strides.contiguous(output))]
     case .slice(let axis, let from, _):
       let strides = Strides.contiguous(x)
-      return [copy(0, dims: output, from: strides, to: Strides.contiguous(output), offset: from * strides[axis])]
+      return [
+        copy(0, dims: output, from: strides, to: Strides.contiguous(output), offset: from * strides[axis])
+      ]
     case .concatenate(let axis):
       let strides = Strides.contiguous(output)
       var (calls, position) = ([LoweredCall](), 0)
       for (index, shape) in shapes.enumerated() where shape.reduce(1, *) > 0 {
-        calls.append(copy(index, dims: shape, from: Strides.contiguous(shape), to: strides, outputOffset: position * strides[axis]))
+        calls.append(
+          copy(
+            index, dims: shape, from: Strides.contiguous(shape), to: strides,
+            outputOffset: position * strides[axis]))
         position += shape[axis]
       }
       return calls
     case .pad(let axis, let before, _):
       let strides = Strides.contiguous(output)
-      let fill = LoweredCall(kernel: LK_FILL, pointers: [.output], ints: [output.reduce(1, *)], floats: [0], work: output.reduce(1, *))
-      return [fill, copy(0, dims: x, from: Strides.contiguous(x), to: strides, outputOffset: before * strides[axis])]
+      let fill = LoweredCall(
+        kernel: LK_FILL, pointers: [.output], ints: [output.reduce(1, *)], floats: [0],
+        work: output.reduce(1, *))
+      return [
+        fill,
+        copy(0, dims: x, from: Strides.contiguous(x), to: strides, outputOffset: before * strides[axis]),
+      ]
     case .broadcast:
       return [copy(0, dims: output, from: Strides.broadcast(x, to: output), to: Strides.contiguous(output))]
     case .gather:
       let indices = shapes[1].reduce(1, *)
-      return [.init(kernel: LK_GATHER, pointers: [.operand(0), .operand(1), .output], ints: [indices, x[1], x[0]], work: indices * x[1])]
+      return [
+        .init(
+          kernel: LK_GATHER, pointers: [.operand(0), .operand(1), .output], ints: [indices, x[1], x[0]],
+          work: indices * x[1])
+      ]
     case .frame(let size, let hop):
       let frames = output[output.count - 2]
-      return [.init(kernel: LK_FRAME, pointers: [.operand(0), .output], ints: [rows(x), last, frames, size, hop], work: output.reduce(1, *))]
+      return [
+        .init(
+          kernel: LK_FRAME, pointers: [.operand(0), .output], ints: [rows(x), last, frames, size, hop],
+          work: output.reduce(1, *))
+      ]
     case .overlapAdd(let hop):
       let frames = x[x.count - 2]
-      return [.init(kernel: LK_OVERLAP_ADD, pointers: [.operand(0), .output], ints: [x.dropLast(2).reduce(1, *), frames, last, hop], work: count)]
+      return [
+        .init(
+          kernel: LK_OVERLAP_ADD, pointers: [.operand(0), .output],
+          ints: [x.dropLast(2).reduce(1, *), frames, last, hop], work: count)
+      ]
     case .rfft:
-      return [.init(kernel: LK_RFFT, pointers: [.operand(0), .output, .fft(last)], ints: [rows(x), last], work: count * 16)]
+      return [
+        .init(
+          kernel: LK_RFFT, pointers: [.operand(0), .output, .fft(last)], ints: [rows(x), last],
+          work: count * 16)
+      ]
     case .irfft:
       let n = output[output.count - 1]
-      return [.init(kernel: LK_IRFFT, pointers: [.operand(0), .output, .fft(n)], ints: [rows(output), n], work: count * 16)]
+      return [
+        .init(
+          kernel: LK_IRFFT, pointers: [.operand(0), .output, .fft(n)], ints: [rows(output), n],
+          work: count * 16)
+      ]
     case .linear:
       let (m, k, n) = (rows(x), last, shapes[1][0])
       let format: [Int]
@@ -110,19 +171,37 @@ extension Operation {
         format = [Int(LK_INT8.rawValue), group]
         scales = .scales(1)
       }
-      return [.init(kernel: LK_LINEAR, pointers: [.operand(0), .operand(1), optional(2), .output, scales], ints: [m, k, n] + format + [-1], work: m * n * k)]
+      return [
+        .init(
+          kernel: LK_LINEAR, pointers: [.operand(0), .operand(1), optional(2), .output, scales],
+          ints: [m, k, n] + format + [-1], work: m * n * k)
+      ]
     case .layerNorm(let epsilon):
-      return [.init(kernel: LK_LAYER_NORM, pointers: [.operand(0), optional(1), optional(2), .output], ints: [rows(x), last], floats: [epsilon], work: count * 4)]
+      return [
+        .init(
+          kernel: LK_LAYER_NORM, pointers: [.operand(0), optional(1), optional(2), .output],
+          ints: [rows(x), last], floats: [epsilon], work: count * 4)
+      ]
     case .rmsNorm(let epsilon):
-      return [.init(kernel: LK_RMS_NORM, pointers: [.operand(0), optional(1), .none, .output], ints: [rows(x), last], floats: [epsilon], work: count * 4)]
+      return [
+        .init(
+          kernel: LK_RMS_NORM, pointers: [.operand(0), optional(1), .none, .output], ints: [rows(x), last],
+          floats: [epsilon], work: count * 4)
+      ]
     case .rotary(let base, let pairs):
-      return [.init(kernel: LK_ROTARY, pointers: [.operand(0), .operand(1), .output], ints: x + [pairs], floats: [base], work: count * 16)]
+      return [
+        .init(
+          kernel: LK_ROTARY, pointers: [.operand(0), .operand(1), .output], ints: x + [pairs], floats: [base],
+          work: count * 16)
+      ]
     case .attention(let window):
       let sinks = shapes.count > 3 ? shapes[3][0] : 0
       return [
         .init(
-          kernel: LK_ATTENTION, pointers: [.operand(0), .operand(1), .operand(2), optional(3), optional(4), .output],
-          ints: x + [window, sinks], floats: [1 / Float(x[3]).squareRoot()], work: 2 * count * min(window, x[1]))
+          kernel: LK_ATTENTION,
+          pointers: [.operand(0), .operand(1), .operand(2), optional(3), optional(4), .output],
+          ints: x + [window, sinks], floats: [1 / Float(x[3]).squareRoot()],
+          work: 2 * count * min(window, x[1]))
       ]
     case .attentionStream(let window):
       return [
@@ -132,25 +211,44 @@ extension Operation {
       ]
     case .depthwiseConvolution:
       return [
-        .init(kernel: LK_DEPTHWISE, pointers: [.operand(0), .operand(1), optional(2), .output], ints: x + [shapes[1][1]], work: count * shapes[1][1])
+        .init(
+          kernel: LK_DEPTHWISE, pointers: [.operand(0), .operand(1), optional(2), .output],
+          ints: x + [shapes[1][1]], work: count * shapes[1][1])
       ]
     case .depthwiseConvolutionStream:
       let bias: LoweredCall.Operand = shapes.count > 3 ? .operand(2) : .none
       return [
         .init(
-          kernel: LK_DEPTHWISE_STREAM, pointers: [.operand(0), .operand(1), bias, .operand(shapes.count - 1), .output],
+          kernel: LK_DEPTHWISE_STREAM,
+          pointers: [.operand(0), .operand(1), bias, .operand(shapes.count - 1), .output],
           ints: x + [shapes[1][1]], work: count * shapes[1][1])
       ]
     case .modulate:
       let ints = [rows(x), last, shapes[1] == x ? 1 : x[x.count - 2]]
-      return [.init(kernel: LK_MODULATE, pointers: [.operand(0), .operand(1), .operand(2), .output], ints: ints, work: count * 2)]
+      return [
+        .init(
+          kernel: LK_MODULATE, pointers: [.operand(0), .operand(1), .operand(2), .output], ints: ints,
+          work: count * 2)
+      ]
     case .gatedAdd:
       let ints = [rows(x), last, shapes[1] == x ? 1 : x[x.count - 2]]
-      return [.init(kernel: LK_GATED_ADD, pointers: [.operand(0), .operand(1), .operand(2), .output], ints: ints, work: count * 2)]
+      return [
+        .init(
+          kernel: LK_GATED_ADD, pointers: [.operand(0), .operand(1), .operand(2), .output], ints: ints,
+          work: count * 2)
+      ]
     case .frameStream(let size, let hop):
-      return [.init(kernel: LK_FRAME_STREAM, pointers: [.operand(0), .operand(1), .output], ints: [x[0], output[1], size, hop], work: output.reduce(1, *))]
+      return [
+        .init(
+          kernel: LK_FRAME_STREAM, pointers: [.operand(0), .operand(1), .output],
+          ints: [x[0], output[1], size, hop], work: output.reduce(1, *))
+      ]
     case .overlapAddStream(let hop):
-      return [.init(kernel: LK_OVERLAP_ADD_STREAM, pointers: [.operand(0), .operand(1), .output], ints: [x[0], x[1], x[2], hop], work: count)]
+      return [
+        .init(
+          kernel: LK_OVERLAP_ADD_STREAM, pointers: [.operand(0), .operand(1), .output],
+          ints: [x[0], x[1], x[2], hop], work: count)
+      ]
     }
   }
 
@@ -158,8 +256,12 @@ extension Operation {
     _ operand: Int, dims: [Int], from: [Int], to: [Int], offset: Int = 0, outputOffset: Int = 0
   ) -> LoweredCall {
     let (collapsed, strides) = Strides.collapsed(dims, [from, to])
-    let ints = [collapsed.count] + padded(collapsed) + padded(strides[0]) + padded(strides[1]) + [offset, outputOffset]
-    return .init(kernel: LK_COPY, pointers: [.operand(operand), .output], ints: ints, work: dims.reduce(1, *))
+    let ints =
+      [collapsed.count] + padded(collapsed) + padded(strides[0]) + padded(strides[1]) + [
+        offset, outputOffset,
+      ]
+    return .init(
+      kernel: LK_COPY, pointers: [.operand(operand), .output], ints: ints, work: dims.reduce(1, *))
   }
 
   private func padded(_ values: [Int], _ length: Int = 6) -> [Int] {

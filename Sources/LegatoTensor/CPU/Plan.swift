@@ -23,7 +23,8 @@ public final class Plan {
   public let arenaByteCount: Int
 
   init(
-    engine: CPUEngine, calls: [lk_call], owned: [AnyObject], inputs: [(CPUMemory, Int)], outputs: [(CPUMemory, Int)],
+    engine: CPUEngine, calls: [lk_call], owned: [AnyObject], inputs: [(CPUMemory, Int)],
+    outputs: [(CPUMemory, Int)],
     arenaByteCount: Int
   ) {
     self.engine = engine
@@ -131,7 +132,9 @@ final class PlanRecorder {
     var total = 0
     for id in sizes.indices {
       guard let life = lifetimes[id] else { continue }
-      let neighbours = placed.filter { $0.life.overlaps(life) }.map(\.range).sorted { $0.lowerBound < $1.lowerBound }
+      let neighbours = placed.filter { $0.life.overlaps(life) }.map(\.range).sorted {
+        $0.lowerBound < $1.lowerBound
+      }
       var start = 0
       for taken in neighbours {
         if start + sizes[id] <= taken.lowerBound { break }

@@ -16,14 +16,18 @@ public final class StreamState {
   public func make(_ shape: [Int]) -> StateTensor {
     let memory = CPUMemory(byteCount: shape.reduce(1, *) * 4)
     memories.append(memory)
-    return StateTensor(tensor: Tensor(shape: shape, dtype: .float32, backend: engine, handle: CPUHandle(place: .memory(memory))))
+    return StateTensor(
+      tensor: Tensor(
+        shape: shape, dtype: .float32, backend: engine, handle: CPUHandle(place: .memory(memory))))
   }
 
   public var byteCount: Int { memories.reduce(0) { $0 + $1.byteCount } }
 
   /// Back to the start of a stream: zeros.
   public func reset() {
-    for memory in memories { memory.pointer.initializeMemory(as: UInt8.self, repeating: 0, count: memory.byteCount) }
+    for memory in memories {
+      memory.pointer.initializeMemory(as: UInt8.self, repeating: 0, count: memory.byteCount)
+    }
   }
 
   /// A copy of the whole state.
@@ -65,7 +69,8 @@ public final class StreamState {
 extension Tensor {
   /// Attention of new positions over a ring of the last `window` ones and the sinks; the cache is updated.
   public func attentionStream(
-    keys: Tensor, values: Tensor, sinks: (keys: Tensor, values: Tensor), cache: inout (keys: StateTensor, values: StateTensor),
+    keys: Tensor, values: Tensor, sinks: (keys: Tensor, values: Tensor),
+    cache: inout (keys: StateTensor, values: StateTensor),
     position: Tensor, window: Int
   ) -> Tensor {
     .apply(

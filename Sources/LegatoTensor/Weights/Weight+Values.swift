@@ -35,7 +35,8 @@ extension Weight {
       return Weight(name: name, shape: shape, format: target, storage: storage)
     case .int8(let group):
       let (rows, columns) = (shape[0], shape[1])
-      precondition(shape.count == 2 && columns % group == 0, "\(name) \(shape) does not divide into groups of \(group)")
+      precondition(
+        shape.count == 2 && columns % group == 0, "\(name) \(shape) does not divide into groups of \(group)")
       let quantised = UnsafeMutablePointer<Int8>.allocate(capacity: count)
       defer { quantised.deallocate() }
       var scales = [Float](repeating: 0, count: rows * (columns / group))
@@ -43,7 +44,8 @@ extension Weight {
       let storage = WeightStorage(byteCount: count) {
         $0.copyMemory(from: UnsafeRawBufferPointer(start: quantised, count: count))
       }
-      return Weight(name: name, shape: shape, format: target, storage: storage, scales: WeightStorage(copying: scales))
+      return Weight(
+        name: name, shape: shape, format: target, storage: storage, scales: WeightStorage(copying: scales))
     }
   }
 }
@@ -51,7 +53,9 @@ extension Weight {
 extension Weight {
   /// Whether no value is NaN or infinite.
   public var isFinite: Bool {
-    func all<Bits: FixedWidthInteger>(_ bytes: UnsafeRawBufferPointer, _ type: Bits.Type, exponent mask: Bits) -> Bool {
+    func all<Bits: FixedWidthInteger>(_ bytes: UnsafeRawBufferPointer, _ type: Bits.Type, exponent mask: Bits)
+      -> Bool
+    {
       var bad: Bits = 0
       for bits in bytes.assumingMemoryBound(to: Bits.self) { bad |= bits & mask == mask ? 1 : 0 }
       return bad == 0

@@ -16,7 +16,8 @@ public final class WeightStorage: @unchecked Sendable {
   }
 
   public convenience init(copying values: [Float]) {
-    self.init(byteCount: values.count * 4) { memory in values.withUnsafeBytes { memory.copyMemory(from: $0) } }
+    self.init(byteCount: values.count * 4) { memory in values.withUnsafeBytes { memory.copyMemory(from: $0) }
+    }
   }
 
   /// Bytes inside memory that `owner` keeps alive and never changes.

@@ -45,7 +45,8 @@ extension Preparation {
     let copy = options.output + "/codec"
     if (try? CodecPackage(path: copy))?.hash != codec.hash {
       try CodecPackage.write(
-        to: copy, configuration: codec.configuration, weights: codec.codec.weights, format: nil, card: codec.card)
+        to: copy, configuration: codec.configuration, weights: codec.codec.weights, format: nil,
+        card: codec.card)
     }
     if index != earlier { try index.write(folder: options.output) }
     removeStaleShards(keeping: Set(plan.shards.map(\.name)))

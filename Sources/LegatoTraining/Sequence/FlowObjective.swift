@@ -17,14 +17,19 @@ public struct FlowObjective: Sendable {
   }
 
   /// Losses of every position, `[items, positions]`; noise is a function of `random`.
-  public func losses(_ model: ContinuousModel, _ batch: TransformedBatch, on backend: any Backend, random: RandomStream) -> Tensor {
+  public func losses(
+    _ model: ContinuousModel, _ batch: TransformedBatch, on backend: any Backend, random: RandomStream
+  ) -> Tensor {
     let (items, length, dimension) = (batch.items, batch.positions, batch.dimension)
     let rows = items * length
     let isStart = backend.tensor(batch.isStart, shape: [items, length, 1])
-    let inputs = backend.tensor(batch.inputs, shape: [items, length, dimension]) + isStart * backend.tensor(of: model.start)
+    let inputs =
+      backend.tensor(batch.inputs, shape: [items, length, dimension]) + isStart
+      * backend.tensor(of: model.start)
     let z = model.backbone(inputs, positions: backend.tensor(batch.inputPositions, shape: [length]))
 
-    var times = RandomStream(seed: random.seed, stream: random.stream ^ 0x7469_6d65).draws(rows * draws, logitNormal: logitNormal)
+    var times = RandomStream(seed: random.seed, stream: random.stream ^ 0x7469_6d65).draws(
+      rows * draws, logitNormal: logitNormal)
     for index in times.indices { times[index] = min(max(times[index], 1e-5), 1 - 1e-5) }
     let t = backend.tensor(times, shape: [rows, draws, 1])
     let noise = backend.tensor(random.normal(rows * draws * dimension), shape: [rows, draws, dimension])
@@ -36,7 +41,9 @@ public struct FlowObjective: Sendable {
   }
 
   /// Their mean where the mask is 1, shape `[1]`.
-  public func loss(_ model: ContinuousModel, _ batch: TransformedBatch, on backend: any Backend, random: RandomStream) -> Tensor {
+  public func loss(
+    _ model: ContinuousModel, _ batch: TransformedBatch, on backend: any Backend, random: RandomStream
+  ) -> Tensor {
     let mask = backend.tensor(batch.mask, shape: [batch.items, batch.positions])
     let count = max(1, batch.mask.reduce(0, +))
     return (losses(model, batch, on: backend, random: random) * mask).sum() / count
@@ -46,6 +53,8 @@ public struct FlowObjective: Sendable {
 extension RandomStream {
   fileprivate func draws(_ count: Int, logitNormal: (mean: Float, deviation: Float)?) -> [Float] {
     guard let logitNormal else { return uniform(count) }
-    return normal(count).map { 1 / (1 + Float(Double.exponential(Double(-(logitNormal.mean + logitNormal.deviation * $0))))) }
+    return normal(count).map {
+      1 / (1 + Float(Double.exponential(Double(-(logitNormal.mean + logitNormal.deviation * $0)))))
+    }
   }
 }

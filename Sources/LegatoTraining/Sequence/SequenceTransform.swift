@@ -74,7 +74,9 @@ public struct SequenceTransform: Sendable, Hashable {
       // At a piece's beginning the start frame is the first input, and every latent is a target.
       let inputOffset = begins ? dimension : 0
       let targetOffset = begins ? 0 : dimension
-      precondition(clip.count >= (length - (begins ? 1 : 0)) * dimension && clip.count >= length * dimension + targetOffset, "clip is too short")
+      precondition(
+        clip.count >= (length - (begins ? 1 : 0)) * dimension
+          && clip.count >= length * dimension + targetOffset, "clip is too short")
       for index in 0..<length * dimension - inputOffset { inputs[base + inputOffset + index] = clip[index] }
       for index in 0..<length * dimension { targets[base + index] = clip[targetOffset + index] }
       if begins { isStart[item * length] = 1 }
@@ -82,7 +84,8 @@ public struct SequenceTransform: Sendable, Hashable {
     corrupt(&inputs, isStart: isStart, items: items, length: length, dimension: dimension, random: random)
     return TransformedBatch(
       items: items, positions: length, dimension: dimension, inputs: inputs, isStart: isStart,
-      inputPositions: (0..<Int32(length)).map { $0 }, targets: targets, mask: [Float](repeating: 1, count: items * length))
+      inputPositions: (0..<Int32(length)).map { $0 }, targets: targets,
+      mask: [Float](repeating: 1, count: items * length))
   }
 
   private func corrupt(
@@ -91,7 +94,8 @@ public struct SequenceTransform: Sendable, Hashable {
     guard kind != .nextToken, kMax > 0 else { return }
     let noise = random.normal(inputs.count)
     // Levels have their own stream, so that noise does not depend on how they are drawn.
-    let levels = RandomStream(seed: random.seed, stream: random.stream ^ 0x6c65_7665_6c73).uniform(items * length + items)
+    let levels = RandomStream(seed: random.seed, stream: random.stream ^ 0x6c65_7665_6c73).uniform(
+      items * length + items)
     for row in 0..<items * length where isStart[row] == 0 {
       let item = row / length
       let draw = perSequence ? levels[items * length + item] : levels[row]

@@ -46,7 +46,9 @@ public struct AudioClips: Sendable {
     }
     guard !train.isEmpty else {
       let reasons = skipped.prefix(3).map { "\($0.path): \($0.reason)" }.joined(separator: "; ")
-      throw TrainingError("\(source): none of \(listing.items.count) recordings can be used for training (\(reasons))", "Give recordings of at least \(Double(cropFrames) / Double(sampleRate)) seconds.")
+      throw TrainingError(
+        "\(source): none of \(listing.items.count) recordings can be used for training (\(reasons))",
+        "Give recordings of at least \(Double(cropFrames) / Double(sampleRate)) seconds.")
     }
     // One recording alone is still worth training on: its own crops then stand in for held-out ones.
     if validation.isEmpty { validation = [train[train.count - 1]] }
@@ -58,14 +60,18 @@ public struct AudioClips: Sendable {
       return Source(path: path, frames: frames)
     }
     let attributes = try FileManager.default.attributesOfItem(atPath: path)
-    let version = "\(attributes[.size] ?? 0) \((attributes[.modificationDate] as? Date)?.timeIntervalSince1970 ?? 0)"
+    let version =
+      "\(attributes[.size] ?? 0) \((attributes[.modificationDate] as? Date)?.timeIntervalSince1970 ?? 0)"
     let stem = RandomStream(seed: 0, name: "\(path) \(rate) \(channels) \(version)").stream
     let converted = "\(cache)/\(String(stem, radix: 36)).wav"
-    if let known = try? AudioFile.info(converted), let frames = known.frames { return Source(path: converted, frames: frames) }
+    if let known = try? AudioFile.info(converted), let frames = known.frames {
+      return Source(path: converted, frames: frames)
+    }
     try FileManager.default.createDirectory(atPath: cache, withIntermediateDirectories: true)
     let reader = try AudioFileReader(path: path)
     let writer = try WAVWriter(converted, sampleRate: rate, channels: channels, format: .pcm16)
-    let resampler = info.sampleRate == rate ? nil : try Resampler(from: info.sampleRate, to: rate, channels: channels)
+    let resampler =
+      info.sampleRate == rate ? nil : try Resampler(from: info.sampleRate, to: rate, channels: channels)
     do {
       while let block = try reader.read() {
         let shaped = block.converted(toChannels: channels).channels
@@ -82,7 +88,9 @@ public struct AudioClips: Sendable {
   }
 
   /// A batch of crops `[count, channels, cropFrames]`, a function of `random` alone.
-  public func batch(validation useValidation: Bool, count: Int, cropFrames: Int, random: RandomStream) throws -> [Float] {
+  public func batch(validation useValidation: Bool, count: Int, cropFrames: Int, random: RandomStream) throws
+    -> [Float]
+  {
     let sources = useValidation ? validation : train
     var starts: [Int] = [0]
     for source in sources { starts.append(starts[starts.count - 1] + source.frames - cropFrames + 1) }

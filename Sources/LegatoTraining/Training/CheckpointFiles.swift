@@ -4,10 +4,14 @@ import LegatoTorch
 
 /// The safetensors files of a checkpoint.
 enum CheckpointFiles {
-  static func write(_ weights: [Weight], to path: String) throws { try SafetensorsWriter.write(weights, to: path) }
+  static func write(_ weights: [Weight], to path: String) throws {
+    try SafetensorsWriter.write(weights, to: path)
+  }
 
   static func write(_ state: [String: TensorValues], to path: String) throws {
-    let tensors = state.sorted { $0.key < $1.key }.map { SafetensorsWriter.FloatTensor($0.key, $0.value.shape, $0.value.values) }
+    let tensors = state.sorted { $0.key < $1.key }.map {
+      SafetensorsWriter.FloatTensor($0.key, $0.value.shape, $0.value.values)
+    }
     try SafetensorsWriter.write(tensors, to: path)
   }
 
@@ -23,6 +27,8 @@ enum CheckpointFiles {
   /// Puts stored values into the backend's tensors of these weights.
   static func restore(weights: [Weight], from path: String, to backend: TorchBackend) throws {
     let file = try SafetensorsFile(path: path)
-    for weight in weights { try backend.setValues(of: weight, to: try file.floats(weight.name, shape: weight.shape)) }
+    for weight in weights {
+      try backend.setValues(of: weight, to: try file.floats(weight.name, shape: weight.shape))
+    }
   }
 }

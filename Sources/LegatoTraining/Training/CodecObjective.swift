@@ -28,17 +28,26 @@ public struct CodecObjective: Sendable {
       if recipe.melWeight > 0, size >= 256 {
         let bands = size >= 2048 ? 80 : size >= 1024 ? 64 : size >= 512 ? 40 : 20
         let filters = backend.tensor(
-          Spectral.melFilters(bands: bands, size: size, sampleRate: sampleRate).map { $0 * Float(sampleRate) / Float(size) },
+          Spectral.melFilters(bands: bands, size: size, sampleRate: sampleRate).map {
+            $0 * Float(sampleRate) / Float(size)
+          },
           shape: [bands, size / 2 + 1])
-        let distance = (a.matmul(filters, transposed: true).maximum(1e-4).log() - b.matmul(filters, transposed: true).maximum(1e-4).log()).abs().mean()
+        let distance =
+          (a.matmul(filters, transposed: true).maximum(1e-4).log()
+          - b.matmul(filters, transposed: true).maximum(1e-4).log()).abs().mean()
         mel = mel.map { $0 + distance } ?? distance
       }
     }
     let count = Float(max(1, recipe.stftSizes.count))
     var parts: [(name: String, weight: Float, value: Tensor)] = []
     if let stft { parts.append(("stft", Float(recipe.stftWeight), stft / count)) }
-    if let mel { parts.append(("mel", Float(recipe.melWeight), mel / Float(max(1, recipe.stftSizes.filter { $0 >= 256 }.count)))) }
-    if recipe.waveformWeight > 0 { parts.append(("waveform", Float(recipe.waveformWeight), (output - target).abs().mean())) }
+    if let mel {
+      parts.append(
+        ("mel", Float(recipe.melWeight), mel / Float(max(1, recipe.stftSizes.filter { $0 >= 256 }.count))))
+    }
+    if recipe.waveformWeight > 0 {
+      parts.append(("waveform", Float(recipe.waveformWeight), (output - target).abs().mean()))
+    }
     return parts
   }
 }

@@ -5,16 +5,22 @@ import LegatoTensor
 /// A codec on recordings in memory, through its streams on the CPU engine.
 public enum CodecRoundTrip {
   /// Latents `[frames · dimension]` of audio at the codec's rate and channel count; the last frame is padded with zeros.
-  public static func encode(_ audio: AudioBuffer, with codec: any AudioCodec, threads: Int? = nil) throws -> [Float] {
+  public static func encode(_ audio: AudioBuffer, with codec: any AudioCodec, threads: Int? = nil) throws
+    -> [Float]
+  {
     let engine = CPUEngine(threads: threads)
     let encoder = codec.makeEncoder(engine: engine, stream: StreamState(engine: engine))
     var latents: [Float] = []
-    for block in blocks(audio, codec, extra: 0) { latents += block.withUnsafeBufferPointer { encoder.step($0) } }
+    for block in blocks(audio, codec, extra: 0) {
+      latents += block.withUnsafeBufferPointer { encoder.step($0) }
+    }
     return latents
   }
 
   /// decode(encode(audio)), as long as the input and aligned with it.
-  public static func reconstruct(_ audio: AudioBuffer, with codec: any AudioCodec, threads: Int? = nil) throws -> AudioBuffer {
+  public static func reconstruct(_ audio: AudioBuffer, with codec: any AudioCodec, threads: Int? = nil) throws
+    -> AudioBuffer
+  {
     let engine = CPUEngine(threads: threads)
     let encoder = codec.makeEncoder(engine: engine, stream: StreamState(engine: engine))
     let decoder = codec.makeDecoder(engine: engine, stream: StreamState(engine: engine))
@@ -26,7 +32,8 @@ public enum CodecRoundTrip {
       }
     }
     return AudioBuffer(
-      sampleRate: audio.sampleRate, channels: channels.map { Array($0[codec.delay..<codec.delay + audio.frameCount]) })
+      sampleRate: audio.sampleRate,
+      channels: channels.map { Array($0[codec.delay..<codec.delay + audio.frameCount]) })
   }
 
   /// Planar blocks of one frame each, covering the audio and `extra` samples more.

@@ -32,13 +32,19 @@ public final class CodecTask: TrainingTask {
     codec = try SpectralCodec(configuration, weights: source)
     objective = CodecObjective(settings.loss, sampleRate: configuration.sampleRate)
     let perFrame = configuration.samplesPerFrame
-    cropFrames = max(2, Int((recipe.data.cropSeconds * Double(configuration.sampleRate) / Double(perFrame)).rounded())) * perFrame
+    cropFrames =
+      max(2, Int((recipe.data.cropSeconds * Double(configuration.sampleRate) / Double(perFrame)).rounded()))
+      * perFrame
     let longest = settings.loss.stftSizes.max() ?? 0
     guard cropFrames - codec.delay >= longest else {
-      throw TrainingError("crop_seconds \(recipe.data.cropSeconds) is too short for an FFT of \(longest)", "Make data.crop_seconds longer.")
+      throw TrainingError(
+        "crop_seconds \(recipe.data.cropSeconds) is too short for an FFT of \(longest)",
+        "Make data.crop_seconds longer.")
     }
     for size in settings.loss.stftSizes where size % 4 != 0 || longest % size != 0 {
-      throw TrainingError("codec.loss.stft_sizes: \(size) does not fit", "Sizes must be multiples of 4, each dividing the largest, \(longest): powers of two.")
+      throw TrainingError(
+        "codec.loss.stft_sizes: \(size) does not fit",
+        "Sizes must be multiples of 4, each dividing the largest, \(longest): powers of two.")
     }
     clips = try AudioClips(
       source: recipe.data.source, sampleRate: configuration.sampleRate, channels: configuration.channels,
@@ -53,7 +59,8 @@ public final class CodecTask: TrainingTask {
   }
 
   public func loss(step: Int, on backend: any Backend) throws -> (loss: Tensor, parts: [(String, Tensor)]) {
-    let values = try clips.batch(validation: false, count: recipe.batchSize, cropFrames: cropFrames, random: stream("data", step))
+    let values = try clips.batch(
+      validation: false, count: recipe.batchSize, cropFrames: cropFrames, random: stream("data", step))
     let audio = backend.tensor(values, shape: [recipe.batchSize, codec.channels, cropFrames])
     let posterior = codec.posterior(of: audio)
     let shape = posterior.mean.shape
@@ -65,7 +72,8 @@ public final class CodecTask: TrainingTask {
     func trimmed(_ x: Tensor) -> Tensor { x.reshape([rows, cropFrames]).slice(axis: 1, 0..<heard) }
     let parts = objective.parts(
       aligned(trimmed(codec.synthesize(latents))), aligned(trimmed(audio)),
-      waveformOnly: recipe.from == nil && settings.loss.waveformWeight > 0 && step <= settings.loss.waveformSteps)
+      waveformOnly: recipe.from == nil && settings.loss.waveformWeight > 0
+        && step <= settings.loss.waveformSteps)
     var loss = divergence * Float(settings.klWeight)
     for part in parts { loss = loss + part.value * part.weight }
     return (loss, parts.map { ($0.name, $0.value) } + [("kl", divergence)])
@@ -78,7 +86,8 @@ public final class CodecTask: TrainingTask {
   }
 
   /// Raw latents with the bottleneck's noise, and the divergence from a normal distribution a dimension.
-  private func bottleneck(_ posterior: (mean: Tensor, logVariance: Tensor), noise: Tensor) -> (Tensor, Tensor) {
+  private func bottleneck(_ posterior: (mean: Tensor, logVariance: Tensor), noise: Tensor) -> (Tensor, Tensor)
+  {
     switch settings.bottleneck {
     case .kl:
       let variance = posterior.logVariance.exp()
@@ -96,11 +105,15 @@ public final class CodecTask: TrainingTask {
     let batches = max(1, recipe.evaluate.batches)
     for index in 0..<batches {
       let count = min(recipe.batchSize, 8)
-      let values = try clips.batch(validation: true, count: count, cropFrames: cropFrames, random: RandomStream(seed: 0x7661_6c69, stream: UInt64(index)))
+      let values = try clips.batch(
+        validation: true, count: count, cropFrames: cropFrames,
+        random: RandomStream(seed: 0x7661_6c69, stream: UInt64(index)))
       let audio = backend.tensor(values, shape: [count, codec.channels, cropFrames])
       let output = codec.synthesize(codec.posterior(of: audio).mean)
       let heard = cropFrames - codec.delay
-      func trimmed(_ x: Tensor) -> Tensor { aligned(x.reshape([count * codec.channels, cropFrames]).slice(axis: 1, 0..<heard)) }
+      func trimmed(_ x: Tensor) -> Tensor {
+        aligned(x.reshape([count * codec.channels, cropFrames]).slice(axis: 1, 0..<heard))
+      }
       var total = 0.0
       for part in objective.parts(trimmed(output), trimmed(audio)) {
         let value = Double(part.value.floats()[0])
@@ -122,8 +135,12 @@ public final class CodecTask: TrainingTask {
       let first = (source.frames - length) / 2
       let original = try AudioFile.read(source.path, frames: first..<first + length)
       let copy = try CodecRoundTrip.reconstruct(original, with: trained)
-      let pair = AudioBuffer(sampleRate: original.sampleRate, channels: zip(original.channels, copy.channels).map { $0 + $1 })
-      files.append(try SampleFile.write(pair, tag: "reconstruction/\(index)", name: "step-\(step)-original-then-copy-\(index)", folder: folder))
+      let pair = AudioBuffer(
+        sampleRate: original.sampleRate, channels: zip(original.channels, copy.channels).map { $0 + $1 })
+      files.append(
+        try SampleFile.write(
+          pair, tag: "reconstruction/\(index)", name: "step-\(step)-original-then-copy-\(index)",
+          folder: folder))
     }
     return files
   }
@@ -133,8 +150,10 @@ public final class CodecTask: TrainingTask {
     // The statistics of raw latents are measured anew: those of a package that training started from are another codec's.
     let stored = weights.map { weight in
       switch weight.name {
-      case codec.latentMean.name: Weight(name: weight.name, shape: weight.shape, values: [Float](repeating: 0, count: weight.count))
-      case codec.latentDeviation.name: Weight(name: weight.name, shape: weight.shape, values: [Float](repeating: 1, count: weight.count))
+      case codec.latentMean.name:
+        Weight(name: weight.name, shape: weight.shape, values: [Float](repeating: 0, count: weight.count))
+      case codec.latentDeviation.name:
+        Weight(name: weight.name, shape: weight.shape, values: [Float](repeating: 1, count: weight.count))
       default: weight.stored(as: .bfloat16)
       }
     }
@@ -143,16 +162,21 @@ public final class CodecTask: TrainingTask {
     let complete = stored.map { weight in
       switch weight.name {
       case bare.latentMean.name: Weight(name: weight.name, shape: weight.shape, values: statistics.mean)
-      case bare.latentDeviation.name: Weight(name: weight.name, shape: weight.shape, values: statistics.deviation)
+      case bare.latentDeviation.name:
+        Weight(name: weight.name, shape: weight.shape, values: statistics.deviation)
       default: weight
       }
     }
     let final = try SpectralCodec(codec.configuration, weights: NamedWeights(complete, origin: "the run"))
     var file = CodecConfigurationFile(name: record.name, licence: "Apache-2.0", codec: codec.configuration)
-    file.training = TrainingRecord(data: recipe.data.source, steps: record.steps, seconds: record.seconds, hardware: record.hardware, losses: record.losses)
+    file.training = TrainingRecord(
+      data: recipe.data.source, steps: record.steps, seconds: record.seconds, hardware: record.hardware,
+      losses: record.losses)
     let distance = try heldOutMelDistance(final)
     file.heldOutMelDistance = distance.isFinite ? distance : nil
-    try CodecPackage.write(to: path, configuration: file, weights: complete, format: nil, card: ModelCard.text(file, recipe: recipe, hours: clips.hours))
+    try CodecPackage.write(
+      to: path, configuration: file, weights: complete, format: nil,
+      card: ModelCard.text(file, recipe: recipe, hours: clips.hours))
   }
 
   private func excerpts(_ sources: [AudioClips.Source], seconds: Double, count: Int) throws -> [AudioBuffer] {
@@ -165,7 +189,9 @@ public final class CodecTask: TrainingTask {
 
   private func latentStatistics(_ codec: SpectralCodec) throws -> (mean: [Float], deviation: [Float]) {
     let dimension = codec.latentDimension
-    var (sum, squares, count) = ([Double](repeating: 0, count: dimension), [Double](repeating: 0, count: dimension), 0.0)
+    var (sum, squares, count) = (
+      [Double](repeating: 0, count: dimension), [Double](repeating: 0, count: dimension), 0.0
+    )
     for excerpt in try excerpts(clips.train, seconds: 10, count: 40) {
       let latents = try CodecRoundTrip.encode(excerpt, with: codec)
       for (index, value) in latents.enumerated() {

@@ -10,7 +10,8 @@ enum DataFingerprint {
 extension AudioClips {
   /// Paths and lengths of all recordings, in order.
   var fingerprint: String {
-    DataFingerprint.of(train.map { "train \($0.path) \($0.frames)" } + validation.map { "validation \($0.path) \($0.frames)" })
+    DataFingerprint.of(
+      train.map { "train \($0.path) \($0.frames)" } + validation.map { "validation \($0.path) \($0.frames)" })
   }
 }
 

@@ -32,7 +32,8 @@ enum ModelCard {
 
   private static func training(_ record: TrainingRecord?, recipe: Recipe, data: String) -> String {
     guard let record else { return "" }
-    let losses = record.losses.sorted { $0.key < $1.key }.map { "- \($0.key): \(number($0.value))" }.joined(separator: "\n")
+    let losses = record.losses.sorted { $0.key < $1.key }.map { "- \($0.key): \(number($0.value))" }.joined(
+      separator: "\n")
     return """
       ## Training
 

@@ -25,7 +25,10 @@ public final class ModelTask: TrainingTask {
   public var representativeStep: Int { 1 }
   public var audioSecondsPerStep: Double { Double(recipe.batchSize * frames) / codec.codec.frameRate }
 
-  public init(recipe: Recipe, settings: ModelRecipe, data: LatentDataset, codec: CodecPackage, from package: ModelPackage?) throws {
+  public init(
+    recipe: Recipe, settings: ModelRecipe, data: LatentDataset, codec: CodecPackage,
+    from package: ModelPackage?
+  ) throws {
     self.recipe = recipe
     self.settings = settings
     self.data = data
@@ -39,7 +42,8 @@ public final class ModelTask: TrainingTask {
     guard frames >= 3 * configuration.backbone.window else {
       throw TrainingError(
         "crop_frames is \(frames), less than three windows of \(configuration.backbone.window)",
-        "Set data.crop_frames to at least \(3 * configuration.backbone.window), or a smaller model.window: training must see what leaves the window.")
+        "Set data.crop_frames to at least \(3 * configuration.backbone.window), or a smaller model.window: training must see what leaves the window."
+      )
     }
     // Found now and not at the first evaluation: throws where no piece is long enough, saying what to change.
     _ = try data.cropCount(split: .train, frames: frames + 1)
@@ -52,7 +56,9 @@ public final class ModelTask: TrainingTask {
   }
 
   public func loss(step: Int, on backend: any Backend) throws -> (loss: Tensor, parts: [(String, Tensor)]) {
-    let clips = try clips(split: .train, count: recipe.batchSize, random: stream("data", step), startFraction: settings.startFraction)
+    let clips = try clips(
+      split: .train, count: recipe.batchSize, random: stream("data", step),
+      startFraction: settings.startFraction)
     let batch = transform.apply(clips, random: stream("transform", step))
     return (objective.loss(model, batch, on: backend, random: stream("flow", step)), [])
   }
@@ -63,10 +69,14 @@ public final class ModelTask: TrainingTask {
     let batches = max(1, recipe.evaluate.batches)
     for index in 0..<batches {
       let random = RandomStream(seed: 0x7661_6c69, stream: UInt64(index))
-      let clips = try clips(split: heldOut, count: min(recipe.batchSize, 8), random: random, startFraction: settings.startFraction)
+      let clips = try clips(
+        split: heldOut, count: min(recipe.batchSize, 8), random: random, startFraction: settings.startFraction
+      )
       for (slot, transform) in [SequenceTransform(.nextToken), transform].enumerated() {
-        let batch = transform.apply(clips, random: RandomStream(seed: random.seed &+ 1, stream: random.stream))
-        let loss = objective.loss(model, batch, on: backend, random: RandomStream(seed: random.seed &+ 2, stream: random.stream))
+        let batch = transform.apply(
+          clips, random: RandomStream(seed: random.seed &+ 1, stream: random.stream))
+        let loss = objective.loss(
+          model, batch, on: backend, random: RandomStream(seed: random.seed &+ 2, stream: random.stream))
         sums[slot].1 += Double(loss.floats()[0]) / Double(batches)
       }
     }
@@ -78,12 +88,16 @@ public final class ModelTask: TrainingTask {
     return RandomStream(seed: base.seed ^ base.stream, stream: UInt64(step))
   }
 
-  private func clips(split: LatentFolder.Split, count: Int, random: RandomStream, startFraction: Double) throws -> LatentClips {
-    var clips = LatentClips(latents: [], begins: [], positions: frames, dimension: model.configuration.latentDimension)
+  private func clips(split: LatentFolder.Split, count: Int, random: RandomStream, startFraction: Double)
+    throws -> LatentClips
+  {
+    var clips = LatentClips(
+      latents: [], begins: [], positions: frames, dimension: model.configuration.latentDimension)
     let coins = RandomStream(seed: random.seed ^ 0x636f_696e, stream: random.stream).uniform(count)
     for item in 0..<count {
       let begins = Double(coins[item]) < startFraction
-      clips.latents.append(try data.sample(split: split, frames: frames + 1, random: random, index: item, fromStart: begins))
+      clips.latents.append(
+        try data.sample(split: split, frames: frames + 1, random: random, index: item, fromStart: begins))
       clips.begins.append(begins)
     }
     return clips
@@ -94,9 +108,13 @@ public final class ModelTask: TrainingTask {
     let package = ModelPackage(model: trained, codec: codec, configuration: configurationFile(record: nil))
     var files: [SampleFile] = []
     for index in 0..<recipe.samples.count {
-      let session = Session(package, options: GenerationOptions(seed: UInt64(index + 1), defaults: package.configuration.generation), threads: recipe.threads > 0 ? recipe.threads : nil)
+      let session = Session(
+        package,
+        options: GenerationOptions(seed: UInt64(index + 1), defaults: package.configuration.generation),
+        threads: recipe.threads > 0 ? recipe.threads : nil)
       let source = ChunkSource(session, seconds: recipe.samples.seconds)
-      var audio = AudioBuffer(sampleRate: session.sampleRate, channels: Array(repeating: [], count: session.channels))
+      var audio = AudioBuffer(
+        sampleRate: session.sampleRate, channels: Array(repeating: [], count: session.channels))
       while let chunk = source.next() {
         for channel in chunk.channels.indices { audio.channels[channel] += chunk.channels[channel] }
       }

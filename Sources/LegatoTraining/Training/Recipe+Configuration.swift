@@ -5,7 +5,9 @@ extension CodecRecipe {
   /// The preset with its overrides.
   public func configuration() throws -> SpectralCodecConfiguration {
     guard var c = SpectralCodecConfiguration.preset(preset.rawValue) else {
-      throw TrainingError("there is no codec preset '\(preset.rawValue)'", "Use one of \(SpectralCodecConfiguration.presetNames.joined(separator: ", ")).")
+      throw TrainingError(
+        "there is no codec preset '\(preset.rawValue)'",
+        "Use one of \(SpectralCodecConfiguration.presetNames.joined(separator: ", ")).")
     }
     c.sampleRate = sampleRate ?? c.sampleRate
     c.channels = channels ?? c.channels
@@ -28,7 +30,9 @@ extension ModelRecipe {
   /// The preset with its overrides, for latents of this dimension.
   public func configuration(latentDimension: Int) throws -> ContinuousModelConfiguration {
     guard var c = ContinuousModelConfiguration.preset(preset.rawValue) else {
-      throw TrainingError("there is no model preset '\(preset.rawValue)'", "Use one of \(ContinuousModelConfiguration.presetNames.joined(separator: ", ")).")
+      throw TrainingError(
+        "there is no model preset '\(preset.rawValue)'",
+        "Use one of \(ContinuousModelConfiguration.presetNames.joined(separator: ", ")).")
     }
     c.latentDimension = latentDimension
     c.backbone.width = width ?? c.backbone.width

@@ -18,7 +18,8 @@ public struct RecordingList: Sendable {
   public private(set) var items: [Item] = []
 
   static let extensions: Set<String> = [
-    "wav", "wave", "flac", "mp3", "ogg", "oga", "opus", "aif", "aiff", "aifc", "caf", "au", "w64", "m4a", "aac", "mp4", "wma", "webm",
+    "wav", "wave", "flac", "mp3", "ogg", "oga", "opus", "aif", "aiff", "aifc", "caf", "au", "w64", "m4a",
+    "aac", "mp4", "wma", "webm",
   ]
 
   /// Reads a manifest, or lists a folder with everything below it, sorted by name.
@@ -26,7 +27,9 @@ public struct RecordingList: Sendable {
   public init(source: String, validationShare: Double = 0.1) throws {
     var isFolder: ObjCBool = false
     guard !source.isEmpty, FileManager.default.fileExists(atPath: source, isDirectory: &isFolder) else {
-      throw TrainingError("\(source.isEmpty ? "no recordings are named" : "\(source): there is no such file or folder")", "Give a folder of recordings or a JSONL manifest.")
+      throw TrainingError(
+        "\(source.isEmpty ? "no recordings are named" : "\(source): there is no such file or folder")",
+        "Give a folder of recordings or a JSONL manifest.")
     }
     let manifest = isFolder.boolValue ? source + "/manifest.jsonl" : source
     if FileManager.default.fileExists(atPath: manifest) {
@@ -35,38 +38,58 @@ public struct RecordingList: Sendable {
       list(folder: source, validationShare: validationShare)
     }
     guard !items.isEmpty else {
-      throw TrainingError("\(source): there are no recordings in it", "Give a folder with WAV, FLAC, MP3, Ogg, AIFF or M4A files, or a JSONL manifest.")
+      throw TrainingError(
+        "\(source): there are no recordings in it",
+        "Give a folder with WAV, FLAC, MP3, Ogg, AIFF or M4A files, or a JSONL manifest.")
     }
   }
 
   private mutating func read(manifest: String) throws {
     let base = (manifest as NSString).deletingLastPathComponent
-    guard let data = FileManager.default.contents(atPath: manifest), let text = String(data: data, encoding: .utf8) else {
+    guard let data = FileManager.default.contents(atPath: manifest),
+      let text = String(data: data, encoding: .utf8)
+    else {
       throw TrainingError("\(manifest): cannot be read as text", "Check the file and its permissions.")
     }
-    for (number, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() where !line.allSatisfy(\.isWhitespace) {
-      guard let row = try? JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any], let path = row["path"] as? String else {
-        throw TrainingError("\(manifest), line \(number + 1): no JSON object with a \"path\"", "Correct the line or remove it.")
+    for (number, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated()
+    where !line.allSatisfy(\.isWhitespace) {
+      guard let row = try? JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any],
+        let path = row["path"] as? String
+      else {
+        throw TrainingError(
+          "\(manifest), line \(number + 1): no JSON object with a \"path\"", "Correct the line or remove it.")
       }
       let split = row["split"] as? String ?? "train"
       guard let use = Split(named: split) else {
-        throw TrainingError("\(manifest), line \(number + 1): the split '\(split)' is unknown", "Write train, validation or test.")
+        throw TrainingError(
+          "\(manifest), line \(number + 1): the split '\(split)' is unknown",
+          "Write train, validation or test.")
       }
-      let labels = row.compactMapValues { $0 is NSNull ? nil : "\($0)" }.filter { !["path", "split"].contains($0.key) }
-      items.append(Item(path: path.hasPrefix("/") ? path : base + "/" + path, name: path, split: use, labels: labels))
+      let labels = row.compactMapValues { $0 is NSNull ? nil : "\($0)" }.filter {
+        !["path", "split"].contains($0.key)
+      }
+      items.append(
+        Item(path: path.hasPrefix("/") ? path : base + "/" + path, name: path, split: use, labels: labels))
     }
   }
 
   private mutating func list(folder: String, validationShare: Double) {
     let names = (FileManager.default.enumerator(atPath: folder)?.compactMap { $0 as? String } ?? [])
-      .filter { Self.extensions.contains(($0 as NSString).pathExtension.lowercased()) && !$0.split(separator: "/").contains { $0.hasPrefix(".") } }
+      .filter {
+        Self.extensions.contains(($0 as NSString).pathExtension.lowercased())
+          && !$0.split(separator: "/").contains { $0.hasPrefix(".") }
+      }
       .sorted()
     items = names.map { name in
       // By a hash of the name: a file keeps its split when others come and go.
       let draw = Double(RandomStream(seed: 0, name: name).uniform(1)[0])
-      return Item(path: folder + "/" + name, name: name, split: draw < validationShare ? .validation : .train, labels: [:])
+      return Item(
+        path: folder + "/" + name, name: name, split: draw < validationShare ? .validation : .train,
+        labels: [:])
     }
-    if items.count > 1, !items.contains(where: { $0.split == .validation }) { items[items.count - 1].split = .validation }
+    if items.count > 1, !items.contains(where: { $0.split == .validation }) {
+      items[items.count - 1].split = .validation
+    }
     if items.count > 0, !items.contains(where: { $0.split == .train }) { items[0].split = .train }
   }
 }

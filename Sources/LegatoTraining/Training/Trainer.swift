@@ -13,7 +13,11 @@ public struct TrainerOptions: Sendable {
 
 /// How a run ended.
 public struct TrainingOutcome: Sendable {
-  public enum End: String, Sendable { case finished, timeLimit = "time-limit", interrupted }
+  public enum End: String, Sendable {
+    case finished
+    case timeLimit = "time-limit"
+    case interrupted
+  }
   public var end: End
   public var step: Int
   /// The package that was written, where the run came to its end or its time limit.
@@ -45,7 +49,9 @@ public final class Trainer {
   private var lastEvaluation: [(String, Double)] = []
 
   /// Trains by a recipe into a run's folder; resumes what is there.
-  public static func run(recipe: Recipe, folder path: String, options: TrainerOptions = TrainerOptions()) throws -> TrainingOutcome {
+  public static func run(recipe: Recipe, folder path: String, options: TrainerOptions = TrainerOptions())
+    throws -> TrainingOutcome
+  {
     try TorchRuntime.check()
     if recipe.threads > 0 { try TorchRuntime.setThreads(recipe.threads) }
     let device = try recipe.device.resolved()
@@ -64,7 +70,9 @@ public final class Trainer {
   private static func makeTask(_ recipe: Recipe, cache: String) throws -> any TrainingTask {
     switch recipe.subject {
     case .codec(let settings):
-      return try CodecTask(recipe: recipe, settings: settings, cache: cache, from: recipe.from.map { try TrainingStart.codec(at: $0) })
+      return try CodecTask(
+        recipe: recipe, settings: settings, cache: cache,
+        from: recipe.from.map { try TrainingStart.codec(at: $0) })
     case .model(let settings):
       let data = try LatentDataset(path: recipe.data.source)
       let codec = try TrainingStart.codec(of: data, recipe: recipe)
@@ -73,7 +81,9 @@ public final class Trainer {
     }
   }
 
-  private init(recipe: Recipe, task: any TrainingTask, folder: RunFolder, backend: TorchBackend, options: TrainerOptions) throws {
+  private init(
+    recipe: Recipe, task: any TrainingTask, folder: RunFolder, backend: TorchBackend, options: TrainerOptions
+  ) throws {
     self.recipe = recipe
     self.task = task
     self.folder = folder
@@ -84,7 +94,8 @@ public final class Trainer {
     earlierSeconds = state?.seconds ?? 0
     lastCheckpoint = monotonicSeconds()
     machine = MachineRecord.current(
-      torch: try TorchRuntime.versions().loaded, threads: try TorchRuntime.threads(), device: "\(backend.device)")
+      torch: try TorchRuntime.versions().loaded, threads: try TorchRuntime.threads(),
+      device: "\(backend.device)")
     progress = ProgressLine(recipe.name, total: recipe.steps, unit: "step", style: options.style)
     log = try ProgressLog(path: folder.progressPath, resumingAfter: step)
     board = try TensorBoardWriter(folder: folder.path, resumingAfter: step)
@@ -94,10 +105,12 @@ public final class Trainer {
     let matrices = task.trainable.filter { $0.shape.count >= 2 }
     let others = task.trainable.filter { $0.shape.count < 2 }
     optimizer = try AdamW(
-      backend, groups: [.init(matrices, weightDecay: Float(o.weightDecay)), .init(others)], beta1: Float(o.betas[0]),
+      backend, groups: [.init(matrices, weightDecay: Float(o.weightDecay)), .init(others)],
+      beta1: Float(o.betas[0]),
       beta2: Float(o.betas[1]), epsilon: Float(o.eps))
     if let checkpoint = folder.latest {
-      try CheckpointFiles.restore(weights: task.trainable, from: checkpoint.file("model.safetensors"), to: backend)
+      try CheckpointFiles.restore(
+        weights: task.trainable, from: checkpoint.file("model.safetensors"), to: backend)
       average = try ExponentialMovingAverage(backend, task.trainable, decay: Float(recipe.ema.decay))
       try average.restore(CheckpointFiles.read(checkpoint.file("average.safetensors")))
       try optimizer.restore(CheckpointFiles.read(checkpoint.file("optimizer.safetensors")))
@@ -105,7 +118,8 @@ public final class Trainer {
         progress.message("note: \(difference); the run goes on, but not bit for bit as it would have")
       }
       if let data = checkpoint.state.extra["data"], data != task.dataFingerprint {
-        progress.message("note: the data have changed since step \(step); the run goes on with what is there now")
+        progress.message(
+          "note: the data have changed since step \(step); the run goes on with what is there now")
       }
       progress.message("resuming at step \(step)")
     } else {
@@ -113,7 +127,9 @@ public final class Trainer {
     }
     for warning in folder.warnings { progress.message("note: \(warning)") }
     if let codec = task as? CodecTask {
-      for skipped in codec.skipped.prefix(20) { progress.message("skipped \(skipped.path): \(skipped.reason)") }
+      for skipped in codec.skipped.prefix(20) {
+        progress.message("skipped \(skipped.path): \(skipped.reason)")
+      }
     }
   }
 
@@ -137,7 +153,9 @@ public final class Trainer {
       slowestStep = max(slowestStep, monotonicSeconds() - before)
       if recipe.evaluate.everySteps > 0, step % recipe.evaluate.everySteps == 0 { try evaluate() }
       if checkpointIsDue { try saveCheckpoint() }
-      if recipe.samples.everySteps > 0, step % recipe.samples.everySteps == 0, step < recipe.steps { try sample() }
+      if recipe.samples.everySteps > 0, step % recipe.samples.everySteps == 0, step < recipe.steps {
+        try sample()
+      }
     }
     return try finish(.finished)
   }
@@ -147,7 +165,8 @@ public final class Trainer {
 
   private var checkpointIsDue: Bool {
     (recipe.checkpoint.everySteps > 0 && step % recipe.checkpoint.everySteps == 0)
-      || (recipe.checkpoint.everyMinutes > 0 && monotonicSeconds() - lastCheckpoint >= recipe.checkpoint.everyMinutes * 60)
+      || (recipe.checkpoint.everyMinutes > 0
+        && monotonicSeconds() - lastCheckpoint >= recipe.checkpoint.everyMinutes * 60)
   }
 
   /// One update.
@@ -156,13 +175,15 @@ public final class Trainer {
     try optimizer.clearGradients()
     let (loss, parts) = try inPrecision { try task.loss(step: next, on: backend) }
     try backend.backward(loss)
-    let norm = try backend.clipGradients(of: task.trainable, maxNorm: recipe.optimizer.clip > 0 ? Float(recipe.optimizer.clip) : .infinity)
+    let norm = try backend.clipGradients(
+      of: task.trainable, maxNorm: recipe.optimizer.clip > 0 ? Float(recipe.optimizer.clip) : .infinity)
     let value = try backend.item(loss)
     guard value.isFinite, norm.isFinite else {
       let last = folder.latestStep
       throw TrainingError(
         "the \(value.isFinite ? "gradient" : "loss") became \(value.isFinite ? norm : value) at step \(next)",
-        "The weights before it were left as they are; the last good checkpoint is \(last.map { "step \($0)" } ?? "none yet"). Lower optimizer.learning_rate or use precision: f32, then run the same command.")
+        "The weights before it were left as they are; the last good checkpoint is \(last.map { "step \($0)" } ?? "none yet"). Lower optimizer.learning_rate or use precision: f32, then run the same command."
+      )
     }
     let rate = schedule.learningRate(at: next)
     try optimizer.step(learningRate: rate)
@@ -171,7 +192,9 @@ public final class Trainer {
     step = next
     progress.update(step, [("loss", .number(Double(value)))])
     if recipe.log.everySteps > 0, step % recipe.log.everySteps == 0 {
-      var values: [(String, Double)] = [("loss", Double(value)), ("learning_rate", rate), ("gradient_norm", Double(norm))]
+      var values: [(String, Double)] = [
+        ("loss", Double(value)), ("learning_rate", rate), ("gradient_norm", Double(norm)),
+      ]
       for part in parts { values.append((part.0, Double(try backend.item(part.1)))) }
       values.append(("seconds", seconds))
       try record(values)
@@ -183,7 +206,8 @@ public final class Trainer {
   }
 
   private func record(_ values: [(String, Double)]) throws {
-    try log.append(step: step, Dictionary(values.map { ($0.0, LogValue.number($0.1)) }, uniquingKeysWith: { $1 }))
+    try log.append(
+      step: step, Dictionary(values.map { ($0.0, LogValue.number($0.1)) }, uniquingKeysWith: { $1 }))
     for (name, value) in values where name != "seconds" { try board.scalar(name, value, step: step) }
   }
 
@@ -193,7 +217,9 @@ public final class Trainer {
     }
     try backend.check()
     try record(lastEvaluation)
-    progress.message("step \(step): " + lastEvaluation.map { "\($0.0) \(String(format: "%.4f", $0.1))" }.joined(separator: "  "))
+    progress.message(
+      "step \(step): "
+        + lastEvaluation.map { "\($0.0) \(String(format: "%.4f", $0.1))" }.joined(separator: "  "))
   }
 
   private func sample() throws {
@@ -217,7 +243,8 @@ public final class Trainer {
 
   private func saveCheckpoint() throws {
     guard step > 0, folder.latestStep != step else { return }
-    let state = RunState(step: step, seconds: seconds, machine: machine, extra: ["data": task.dataFingerprint])
+    let state = RunState(
+      step: step, seconds: seconds, machine: machine, extra: ["data": task.dataFingerprint])
     try folder.saveCheckpoint(state) { path in
       try CheckpointFiles.write(try backend.trained(task.trainable), to: path + "/model.safetensors")
       try CheckpointFiles.write(try average.state(), to: path + "/average.safetensors")
@@ -234,7 +261,8 @@ public final class Trainer {
     }
     let package = folder.path + "/package"
     let record = ExportRecord(
-      name: recipe.name, steps: step, seconds: seconds, hardware: "\(machine.processor), \(machine.threads) threads, \(machine.device)",
+      name: recipe.name, steps: step, seconds: seconds,
+      hardware: "\(machine.processor), \(machine.threads) threads, \(machine.device)",
       losses: losses.filter { $0.value.isFinite })
     progress.message("writing \(package)")
     try task.export(weights: averagedWeights(), record: record, to: package)
@@ -257,7 +285,9 @@ extension TrainingDevice {
     case .cuda(let index):
       let count = try TorchRuntime.cudaDeviceCount()
       guard (index ?? 0) < count else {
-        throw TrainingError("device \(self) is asked for, but libtorch finds \(count) CUDA devices", "Use device: cpu, or build the plug-in against a CUDA libtorch (TORCH_DIR=… make torch).")
+        throw TrainingError(
+          "device \(self) is asked for, but libtorch finds \(count) CUDA devices",
+          "Use device: cpu, or build the plug-in against a CUDA libtorch (TORCH_DIR=… make torch).")
       }
       return .cuda(index ?? 0)
     }

@@ -29,7 +29,9 @@ public struct TrainingEstimate: Sendable {
     func products(_ count: Int) throws -> Double {
       let before = monotonicSeconds()
       var x = a
-      for _ in 0..<count { x = recipe.precision == .bfloat16 ? backend.autocast { x.matmul(b) } : x.matmul(b) }
+      for _ in 0..<count {
+        x = recipe.precision == .bfloat16 ? backend.autocast { x.matmul(b) } : x.matmul(b)
+      }
       _ = try backend.item(x.sum())
       return monotonicSeconds() - before
     }

@@ -6,13 +6,15 @@ enum TrainingStart {
   /// A codec package, or the codec inside a model package.
   static func codec(at path: String) throws -> CodecPackage {
     let inner = path + "/codec"
-    return try CodecPackage(path: FileManager.default.fileExists(atPath: inner + "/config.json") ? inner : path)
+    return try CodecPackage(
+      path: FileManager.default.fileExists(atPath: inner + "/config.json") ? inner : path)
   }
 
   /// The codec that made the latents; its weights must be those that made them.
   static func codec(of data: LatentDataset, recipe: Recipe) throws -> CodecPackage {
     let beside = recipe.data.source + "/codec"
-    let codec = try codec(at: FileManager.default.fileExists(atPath: beside + "/config.json") ? beside : data.codecPath)
+    let codec = try codec(
+      at: FileManager.default.fileExists(atPath: beside + "/config.json") ? beside : data.codecPath)
     guard codec.hash == data.codecHash else {
       throw TrainingError(
         "\(recipe.data.source): its latents were made with another codec than the one at \(data.codecPath)",
