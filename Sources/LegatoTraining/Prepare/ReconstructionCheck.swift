@@ -19,7 +19,8 @@ struct ReconstructionCheck {
     for (number, second) in excerpts(frames) {
       // What was readable a moment ago and no longer is, is no reason to fail.
       guard let original = try? excerpt(recordings[number].file, at: second),
-        let copy = reconstruct(original, engine: engine),
+        let copy = try? CodecRoundTrip.reconstruct(original, with: coder, engine: engine),
+        copy.channels.allSatisfy({ $0.allSatisfy(\.isFinite) }),
         let distance = try? mel(reference: original, estimate: copy, engine: engine),
         let stft = try? MultiResolutionSTFTDistance()(reference: original, estimate: copy, engine: engine)
       else { continue }
@@ -65,20 +66,6 @@ struct ReconstructionCheck {
       for channel in channels.indices {
         channels[channel] += [Float](repeating: 0, count: coder.samplesPerFrame - partial)
       }
-    }
-    return AudioBuffer(sampleRate: coder.sampleRate, channels: channels)
-  }
-
-  /// decode(encode), without the end that lacks the frames after it.
-  private func reconstruct(_ audio: AudioBuffer, engine: CPUEngine) -> AudioBuffer? {
-    let coder = codec.codec
-    let kept = audio.frameCount - coder.delay
-    guard kept > 0 else { return nil }
-    let input = engine.tensor(audio.channels.flatMap { $0 }, shape: [1, coder.channels, audio.frameCount])
-    let output = coder.decode(coder.encode(input)).floats()
-    guard output.allSatisfy(\.isFinite) else { return nil }
-    let channels = (0..<coder.channels).map {
-      Array(output[$0 * audio.frameCount..<$0 * audio.frameCount + kept])
     }
     return AudioBuffer(sampleRate: coder.sampleRate, channels: channels)
   }

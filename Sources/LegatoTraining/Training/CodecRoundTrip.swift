@@ -5,10 +5,9 @@ import LegatoTensor
 /// A codec on recordings in memory, through its streams on the CPU engine.
 public enum CodecRoundTrip {
   /// Latents `[frames · dimension]` of audio at the codec's rate and channel count; the last frame is padded with zeros.
-  public static func encode(_ audio: AudioBuffer, with codec: any AudioCodec, threads: Int? = nil) throws
+  public static func encode(_ audio: AudioBuffer, with codec: any AudioCodec, engine: CPUEngine = CPUEngine()) throws
     -> [Float]
   {
-    let engine = CPUEngine(threads: threads)
     let encoder = codec.makeEncoder(engine: engine, stream: StreamState(engine: engine))
     var latents: [Float] = []
     for block in blocks(audio, codec, extra: 0) {
@@ -18,10 +17,9 @@ public enum CodecRoundTrip {
   }
 
   /// decode(encode(audio)), as long as the input and aligned with it.
-  public static func reconstruct(_ audio: AudioBuffer, with codec: any AudioCodec, threads: Int? = nil) throws
+  public static func reconstruct(_ audio: AudioBuffer, with codec: any AudioCodec, engine: CPUEngine = CPUEngine()) throws
     -> AudioBuffer
   {
-    let engine = CPUEngine(threads: threads)
     let encoder = codec.makeEncoder(engine: engine, stream: StreamState(engine: engine))
     let decoder = codec.makeDecoder(engine: engine, stream: StreamState(engine: engine))
     var channels = [[Float]](repeating: [], count: codec.channels)
