@@ -13,7 +13,7 @@ for line in open(os.path.join(sys.argv[1], "manifest.jsonl")):
     row = json.loads(line)
     if row["split"] in ("validation", "test"): print(os.path.join(sys.argv[1], row["path"]))
 PY
-measure() { "$legato" compare "$work/a.wav" "$work/b.wav" --json | sed "s/^{/{\"codec\":\"$1\",/" | tr -d '\n' >> "$work/rows"; echo >> "$work/rows"; }
+measure() { "$legato" compare "$work/a.wav" "$work/b.wav" --json | sed "s|^{|{\"codec\":\"$1\",|" | tr -d '\n' >> "$work/rows"; echo >> "$work/rows"; }
 while read -r piece; do
   # From the 20th second: past the beginning, where all pieces are alike.
   ffmpeg -nostdin -loglevel error -y -ss 20 -t "$seconds" -i "$piece" "$work/a.wav"
