@@ -98,7 +98,8 @@ import Testing
     #expect(try fixture.files("one") == fixture.files("parts"))
     #expect(
       try fixture.files("one").keys.sorted() == [
-        "latents.json", "shard-00000.safetensors", "shard-00001.safetensors",
+        "codec/README.md", "codec/codec.safetensors", "codec/config.json", "latents.json", "shard-00000.safetensors",
+        "shard-00001.safetensors",
       ])
   }
 
