@@ -47,7 +47,7 @@ public final class Session {
 
   /// Makes the music continue a recording: planar samples in ±1 at the session's rate and channel count.
   ///
-  /// Call it before the first chunk. Throws ``GenerationError`` where rate, channels or length do not fit.
+  /// Only as much of its end is encoded as attention can reach. Call it before the first chunk. Throws ``GenerationError`` where rate, channels or length do not fit.
   public func prompt(_ audio: [[Float]]) throws {
     let codec = package.codec.codec
     let length = audio.first?.count ?? 0
@@ -55,7 +55,9 @@ public final class Session {
       throw GenerationError(
         "a prompt must have \(channels) channels of equal length; this one has \(audio.count)")
     }
-    let frames = length / codec.samplesPerFrame
+    // What is older than all layers' windows together reach back cannot be heard in what follows.
+    let backbone = package.model.configuration.backbone
+    let frames = min(length / codec.samplesPerFrame, backbone.window * backbone.layers)
     guard frames > 0 else {
       throw GenerationError(
         "a prompt must last at least \(codec.samplesPerFrame) samples; this one has \(length)")
