@@ -58,7 +58,7 @@ import Testing
   @Test func helpIsAManual() {
     let root = LegatoCommand.helpMessage()
     for word in [
-      "generate", "corpus", "prepare", "train", "encode", "decode", "compare", "info", "Exit codes",
+      "generate", "corpus", "prepare", "train", "encode", "decode", "compare", "drift", "info", "Exit codes",
       "legato generate --duration",
     ] {
       #expect(root.contains(word), "the root help lacks '\(word)'")
