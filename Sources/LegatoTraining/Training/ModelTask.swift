@@ -16,6 +16,8 @@ public final class ModelTask: TrainingTask {
   private let transform: SequenceTransform
   private let objective: FlowObjective
   private let frames: Int
+  /// Settings of the package: those of the one it started from, else what was measured to suit the transform.
+  private let generation: GenerationDefaults
   /// Where held-out clips come from: training pieces where none are long enough.
   private let heldOut: LatentFolder.Split
 
@@ -49,6 +51,12 @@ public final class ModelTask: TrainingTask {
     _ = try data.cropCount(split: .train, frames: frames + 1)
     heldOut = (try? data.cropCount(split: .validation, frames: frames + 1)) == nil ? .train : .validation
     transform = settings.transform.sequenceTransform
+    var generation = package?.configuration.generation ?? GenerationDefaults()
+    if package == nil {
+      // Documentation/drift.md: noise well inside of what training showed keeps tones from hanging.
+      generation.contextNoise = transform.kind == .nextToken ? 0 : min(0.25, transform.kMax / 2)
+    }
+    self.generation = generation
     objective = FlowObjective(
       draws: settings.sampler.draws,
       logitNormal: settings.sampler.time == .logitNormal
@@ -132,7 +140,7 @@ public final class ModelTask: TrainingTask {
         data: recipe.data.source, steps: record.steps, seconds: record.seconds, hardware: record.hardware,
         losses: record.losses, codecHash: codec.hash)
     }
-    if transform.kind == .nextToken { file.generation.contextNoise = 0 }
+    file.generation = generation
     return file
   }
 
