@@ -14,16 +14,20 @@ struct Drift: ParsableCommand {
     discussion: """
       Generates latents from many seeds and compares them, bin by bin of their position, with prepared latents of real \
       recordings: Fréchet distance on the first principal components, spread over the seeds, and the same distance \
-      between real recordings as the floor. Several settings of context noise stand in one picture.
+      between real recordings as the floor. Give several models, context noises or temperatures: every combination is \
+      measured, side by side in one picture and one table. All models must have the codec of the latents.
 
-        legato drift --latents data/latents --duration 5m --count 16 --output Documentation/drift
+        legato drift --latents data/latents --duration 5m --count 16 --output out/drift
         legato drift --latents data/latents --context-noise 0 --context-noise 0.25 --output out/drift
+        legato drift --latents data/latents --model runs/a/package --model runs/b/package --output out/drift
 
       Writes OUTPUT.md and OUTPUT.svg.
       """)
 
-  @Option(name: .shortAndLong, help: "A model package. (default: LEGATO_MODEL, or the package that ships)")
-  var model: String?
+  @Option(
+    name: .shortAndLong,
+    help: "A model package; repeat it for several. (default: LEGATO_MODEL, or the package that ships)")
+  var model: [String] = []
 
   @Option(
     help: ArgumentHelp(
@@ -51,8 +55,11 @@ struct Drift: ParsableCommand {
   )
   var contextNoise: [Float] = []
 
-  @Option(help: "Standard deviation of the noise that a latent starts from. (default: the package's)")
-  var temperature: Float?
+  @Option(
+    help:
+      "Standard deviation of the noise that a latent starts from; repeat it for several. (default: the package's)"
+  )
+  var temperature: [Float] = []
 
   @Option(
     name: .shortAndLong, help: ArgumentHelp("Files to write, without their endings.", valueName: "path"))
@@ -79,75 +86,116 @@ struct Drift: ParsableCommand {
       defaults.contextNoise = noise
       if let problem = defaults.problem { throw ValidationError(problem) }
     }
-    defaults.temperature = temperature ?? defaults.temperature
-    if let problem = defaults.problem { throw ValidationError(problem) }
+    for value in temperature {
+      defaults.temperature = value
+      if let problem = defaults.problem { throw ValidationError(problem) }
+    }
   }
 
   func run() throws {
-    let package = try ModelPackage(path: PackageLocation.find(model))
+    let paths = try model.isEmpty ? [PackageLocation.find(nil)] : model
+    let packages = try paths.map { try ModelPackage(path: $0) }
     try OutputNames.checkFolder(of: output + ".md")
-    let data = try LatentDataset(path: latents, codecHash: package.codec.hash)
+    var data = try LatentDataset(path: latents)
+    for package in packages { data = try LatentDataset(path: latents, codecHash: package.codec.hash) }
     func real(_ splits: [RecordingList.Split]) throws -> [LatentSequence] {
       try splits.flatMap { data.pieces($0) }.map {
         LatentSequence(name: $0.id, dimension: data.dimension, values: try data.latents(of: $0))
       }
     }
     let (reference, heldOut) = (try real([.train]), try real([.validation, .test]))
-    let noises = contextNoise.isEmpty ? [package.configuration.generation.contextNoise] : contextNoise
+    let settings = settings(packages)
     let frames = Int(Double(DurationText.seconds(duration) ?? 0) * data.frameRate)
     let progress = ProgressLine(
-      "drift", total: noises.count * count, unit: "rollout", style: reporting.terminalProgress)
-    var (text, series): (String, [Chart.Series]) = ("", [])
-    for (index, noise) in noises.enumerated() {
+      "drift", total: settings.count * count, unit: "rollout", style: reporting.terminalProgress)
+    var reports: [LatentDriftReport.Named] = []
+    for (index, setting) in settings.enumerated() {
       let rollouts = (0..<count).map { number in
-        let rollout = self.rollout(package, seed: seed + UInt64(number), noise: noise, frames: frames)
+        let rollout = rollout(setting, seed: seed + UInt64(number), frames: frames)
         progress.update(index * count + number + 1)
         return rollout
       }
-      let report = try LatentDriftReport(
-        reference: reference, heldOut: heldOut, rollouts: rollouts, frameRate: data.frameRate,
-        binSeconds: bin,
-        components: min(components, data.dimension))
-      text += "## Context noise \(noise)\n\n\(report.markdown)\n"
-      series.append(Self.series("context noise \(noise)", report))
-      if index == noises.count - 1, let floor = report.rolloutFloor {
-        let x = report.bins.map { ($0.start + $0.end) / 2 }
-        series.append(.init("real music", x: x, y: x.map { _ in floor }, isDashed: true))
-      }
+      reports.append(
+        (
+          name(of: setting, among: settings),
+          try LatentDriftReport(
+            reference: reference, heldOut: heldOut, rollouts: rollouts, frameRate: data.frameRate,
+            binSeconds: bin,
+            components: min(components, data.dimension))
+        ))
     }
     progress.finish()
-    var chart = Chart(
-      title: "\(package.configuration.name): distance to real music by position",
-      xLabel: "seconds from the start",
-      yLabel: "Fréchet distance of one rollout's latents", series: series)
-    chart.yRange = 0...max(1, series.flatMap { $0.band?.upper ?? $0.y }.max() ?? 1)
-    try chart.write(to: output + ".svg")
-    let head =
-      "# Drift of \(package.configuration.name)\n\n\(count) seeds from \(seed) on, \(duration) each, temperature "
-      + "\(temperature ?? package.configuration.generation.temperature), \(package.configuration.generation.steps) steps.\n\n"
-      + "![distance by position](\((output as NSString).lastPathComponent).svg)\n\n"
-    try (head + text).write(toFile: output + ".md", atomically: true, encoding: .utf8)
-    if !reporting.quiet { StandardOutput.line("\(output).md\n\(output).svg") }
+    try write(reports, settings)
   }
 
-  private func rollout(_ package: ModelPackage, seed: UInt64, noise: Float, frames: Int) -> LatentSequence {
-    var options = GenerationOptions(seed: seed, defaults: package.configuration.generation)
-    options.contextNoise = noise
-    options.temperature = temperature ?? options.temperature
+  /// One model generating in one way.
+  private struct Setting {
+    var package: ModelPackage
+    var options: GenerationOptions
+  }
+
+  private func settings(_ packages: [ModelPackage]) -> [Setting] {
+    packages.flatMap { package in
+      let defaults = package.configuration.generation
+      return (temperature.isEmpty ? [defaults.temperature] : temperature).flatMap { temperature in
+        (contextNoise.isEmpty ? [defaults.contextNoise] : contextNoise).map { noise in
+          var options = GenerationOptions(defaults: defaults)
+          (options.temperature, options.contextNoise) = (temperature, noise)
+          return Setting(package: package, options: options)
+        }
+      }
+    }
+  }
+
+  /// What tells a setting from the others.
+  private func name(of setting: Setting, among all: [Setting]) -> String {
+    func differs<Value: Hashable>(_ value: (Setting) -> Value) -> Bool { Set(all.map(value)).count > 1 }
+    let name = setting.package.configuration.name
+    let sameName = all.contains {
+      $0.package.configuration.name == name && $0.package.path != setting.package.path
+    }
+    var parts = differs { $0.package.path } || all.count == 1 ? [sameName ? setting.package.path : name] : []
+    if differs({ $0.options.temperature }) { parts.append("temperature \(setting.options.temperature)") }
+    if differs({ $0.options.contextNoise }) { parts.append("context noise \(setting.options.contextNoise)") }
+    return parts.joined(separator: ", ")
+  }
+
+  private func rollout(_ setting: Setting, seed: UInt64, frames: Int) -> LatentSequence {
+    var options = setting.options
+    options.seed = seed
     let stream = LatentStream(
-      model: package.model, engine: CPUEngine(threads: threads.value), options: options)
+      model: setting.package.model, engine: CPUEngine(threads: threads.value), options: options)
     var values: [Float] = []
     values.reserveCapacity(frames * stream.dimension)
     for _ in 0..<frames { values += stream.next() }
     return LatentSequence(name: "seed \(seed)", dimension: stream.dimension, values: values)
   }
 
-  private static func series(_ name: String, _ report: LatentDriftReport) -> Chart.Series {
-    let bins = report.bins.filter { $0.rolloutMean != nil }
-    let means = bins.compactMap(\.rolloutMean)
-    let spread = bins.map { $0.rolloutDeviation ?? 0 }
-    return .init(
-      name, x: bins.map { ($0.start + $0.end) / 2 }, y: means,
-      band: (zip(means, spread).map { max(0, $0 - $1) }, zip(means, spread).map { $0 + $1 }))
+  private func write(_ reports: [LatentDriftReport.Named], _ settings: [Setting]) throws {
+    var names: [String] = []
+    for setting in settings where !names.contains(setting.package.configuration.name) {
+      names.append(setting.package.configuration.name)
+    }
+    let title = "Drift of " + names.joined(separator: " and ")
+    try LatentDriftReport.chart(reports, title: title).write(to: output + ".svg")
+    var text = "# \(title)\n\n\(count) seeds from \(seed) on, \(duration) each.\n\n"
+    text += "![distance by position](\((output as NSString).lastPathComponent).svg)\n\n"
+    text += LatentDriftReport.comparison(reports)
+    for (setting, (name, report)) in zip(settings, reports) {
+      let options = setting.options
+      text += "\n## \(name)\n\nTemperature \(options.temperature), context noise \(options.contextNoise), "
+      text += "\(options.steps) steps. \(report.markdown)"
+    }
+    try text.write(toFile: output + ".md", atomically: true, encoding: .utf8)
+    if reporting.json {
+      for (name, report) in reports { try StandardOutput.json(NamedReport(name: name, report: report)) }
+    } else if !reporting.quiet {
+      StandardOutput.line("\(output).md\n\(output).svg")
+    }
+  }
+
+  private struct NamedReport: Encodable {
+    var name: String
+    var report: LatentDriftReport
   }
 }

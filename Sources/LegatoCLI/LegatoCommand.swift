@@ -31,7 +31,9 @@ struct LegatoCommand: AsyncParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-      Generate.self, Info.self, Prepare.self, Train.self, Corpus.self, Encode.self, Decode.self, Compare.self, Drift.self,
+      Generate.self, Info.self, Prepare.self, Train.self, Corpus.self, Encode.self, Decode.self, Compare.self,
+      Evaluate.self,
+      Drift.self,
     ])
 
   static func main() async {

@@ -2,7 +2,7 @@ import LegatoTensor
 
 /// What can go wrong with libtorch: the plug-in, the device, an operation.
 public enum TorchError: Error, Equatable, Sendable, CustomStringConvertible {
-  /// No plug-in was found; `attempts` are the places that were tried, with what the system said.
+  /// No plug-in was found; `attempts` are the files that are there, with what the system said of each.
   case pluginNotFound(attempts: [String])
   /// A plug-in was found and refused.
   case pluginRefused(path: String, reason: String)
@@ -16,8 +16,11 @@ public enum TorchError: Error, Equatable, Sendable, CustomStringConvertible {
   public var description: String {
     switch self {
     case .pluginNotFound(let attempts):
-      "libtorch plug-in not found. Run `make torch` in Legato's folder to build it, or set LEGATO_TORCH_PLUGIN to its full path.\nTried:\n"
-        + attempts.map { "  " + $0 }.joined(separator: "\n")
+      "libtorch plug-in not found"
+        + (attempts.isEmpty
+          ? " beside the program or in .tools/torch-plugin of this folder, the program's, or one above"
+          : " (" + attempts.joined(separator: "; ") + ")")
+        + ". Run `make torch` in Legato's folder to build it, or set LEGATO_TORCH_PLUGIN to its full path."
     case .pluginRefused(let path, let reason):
       "The libtorch plug-in \(path) cannot be used: \(reason). Rebuild it: run `make torch`."
     case .noSuchDevice(let name, let reason):

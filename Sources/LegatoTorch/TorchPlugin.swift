@@ -35,18 +35,16 @@ struct TorchPlugin: Sendable {
     if let path = chosen, !path.isEmpty {
       switch try open(path) {
       case .opened(let plugin): return plugin
-      case .absent(let reason): throw .pluginNotFound(attempts: ["LEGATO_TORCH_PLUGIN=\(path): \(reason)"])
+      case .absent(let reason): throw .pluginNotFound(attempts: ["LEGATO_TORCH_PLUGIN: \(reason)"])
       }
     }
     var attempts: [String] = []
     for path in candidates() {
-      guard !path.contains("/") || access(path, F_OK) == 0 else {
-        attempts.append("\(path): no such file")
-        continue
-      }
+      let isBareName = !path.contains("/")
+      guard isBareName || access(path, F_OK) == 0 else { continue }
       switch try open(path) {
       case .opened(let plugin): return plugin
-      case .absent(let reason): attempts.append("\(path): \(reason)")
+      case .absent(let reason): if !isBareName { attempts.append(reason) }
       }
     }
     throw .pluginNotFound(attempts: attempts)

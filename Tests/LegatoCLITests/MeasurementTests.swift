@@ -1,0 +1,186 @@
+import Foundation
+import LegatoAudio
+import LegatoModels
+import LegatoTensor
+import LegatoTraining
+import Testing
+
+@testable import LegatoCLI
+
+/// What `compare`, `drift` and `evaluate` compute, as a user types them.
+@Suite(.serialized) final class MeasurementTests {
+  private let folder: TemporaryFolder
+
+  init() throws { folder = try TemporaryFolder() }
+
+  private func legato(_ arguments: String...) throws -> LegatoProcess.Result {
+    try LegatoProcess.run(arguments, in: folder.url)
+  }
+
+  private func objects(_ result: LegatoProcess.Result) throws -> [[String: Any]] {
+    try #require(result.status == 0, "\(result.error)")
+    return try result.text.split(separator: "\n").map {
+      try #require(try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
+    }
+  }
+
+  private func noise(seconds: Double, seed: UInt64, gain: Float = 0.1) -> AudioBuffer {
+    let count = Int(seconds * 48_000)
+    let samples = RandomStream(seed: seed, stream: 0).normal(count).map { $0 * gain }
+    return AudioBuffer(sampleRate: 48_000, channels: [samples, samples])
+  }
+
+  /// Packages a and b, with one codec, and latents of four pieces: two to train, one each to validate and to test.
+  private func prepareLatents() throws {
+    try TinyPackage.write(to: folder.path("a"), seed: 1)
+    try TinyPackage.write(to: folder.path("b"), seed: 1)
+    var rows = ""
+    for (index, split) in ["train", "train", "validation", "test"].enumerated() {
+      try AudioFile.write(noise(seconds: 6, seed: UInt64(index)), to: folder.path("\(index).wav"))
+      rows += "{\"path\":\"\(index).wav\",\"split\":\"\(split)\"}\n"
+    }
+    try rows.write(toFile: folder.path("manifest.jsonl"), atomically: true, encoding: .utf8)
+    let result = try legato(
+      "prepare", "manifest.jsonl", "--codec", "a/codec", "--output", "latents", "--excerpts", "0", "--quiet")
+    try #require(result.status == 0, "\(result.error)")
+  }
+
+  @Test func comparingKnowsAHalvedCopy() throws {
+    try AudioFile.write(noise(seconds: 2, seed: 1), to: folder.path("loud.wav"), format: .float32)
+    try AudioFile.write(noise(seconds: 2, seed: 1, gain: 0.05), to: folder.path("half.wav"), format: .float32)
+    let same = try objects(legato("compare", "loud.wav", "loud.wav", "--json"))
+    #expect(same[0]["mel_distance"] as? Double == 0 && same[0]["spectral_convergence"] as? Double == 0)
+    let half = try objects(legato("compare", "loud.wav", "half.wav", "--json"))
+    // Half the amplitude is ln 2 less in every band, and half of every magnitude is missing.
+    #expect(abs((half[0]["mel_distance"] as? Double ?? 0) - log(2)) < 0.01, "\(half)")
+    #expect(abs((half[0]["log_magnitude"] as? Double ?? 0) - log(2)) < 0.01, "\(half)")
+    #expect(abs((half[0]["spectral_convergence"] as? Double ?? 0) - 0.5) < 0.01, "\(half)")
+  }
+
+  @Test func driftPutsModelsAndSettingsSideBySide() throws {
+    try prepareLatents()
+    let common = [
+      "drift", "--latents", "latents", "--duration", "6s", "--bin", "2", "--count", "3", "--components", "4",
+    ]
+    func drift(_ arguments: String...) throws -> [[String: Any]] {
+      try objects(LegatoProcess.run(common + arguments + ["--json"], in: folder.url))
+    }
+    let both = try drift(
+      "--model", "a", "--model", "b", "--context-noise", "0", "--context-noise", "0.5", "--output", "both")
+    // One name for both models, so that their paths tell them apart.
+    #expect(
+      both.compactMap { $0["name"] as? String } == [
+        "a, context noise 0.0", "a, context noise 0.5", "b, context noise 0.0", "b, context noise 0.5",
+      ])
+    func distances(_ object: [String: Any]) -> [[Double]] {
+      let report = object["report"] as? [String: Any]
+      return (report?["bins"] as? [[String: Any]] ?? []).map { $0["rollout_distances"] as? [Double] ?? [] }
+    }
+    // Three bins of three rollouts; equal weights and seeds give equal rollouts, other noise others.
+    #expect(both.allSatisfy { distances($0).map(\.count) == [3, 3, 3] })
+    #expect(distances(both[0]) == distances(both[2]) && distances(both[1]) == distances(both[3]))
+    #expect(distances(both[0]) != distances(both[1]))
+    // A random model is nothing like the recordings.
+    let floor = try #require((both[0]["report"] as? [String: Any])?["rollout_floor"] as? Double)
+    #expect(distances(both[0]).joined().allSatisfy { $0 > floor })
+
+    let text = try String(contentsOfFile: folder.path("both.md"), encoding: .utf8)
+    #expect(text.contains("| seconds | a, context noise 0.0 | a, context noise 0.5 |"))
+    #expect(text.contains("| real music |") && text.contains("(both.svg)"))
+    #expect(
+      try String(contentsOfFile: folder.path("both.svg"), encoding: .utf8).contains("b, context noise 0.5"))
+
+    let warm = try drift("--model", "a", "--temperature", "0.7", "--temperature", "1", "--output", "warm")
+    #expect(warm.compactMap { $0["name"] as? String } == ["temperature 0.7", "temperature 1.0"])
+    #expect(distances(warm[0]) != distances(warm[1]))
+  }
+
+  @Test func latentsOfAnotherCodecAreRefused() throws {
+    try prepareLatents()
+    try TinyPackage.write(to: folder.path("other"), seed: 2)
+    for command in [["drift", "--output", "out"], ["evaluate"]] {
+      let result = try LegatoProcess.run(
+        command + ["--latents", "latents", "--model", "other"], in: folder.url)
+      #expect(
+        result.status == 1 && result.error.contains("latents were made with the codec"), "\(result.error)")
+    }
+    #expect(!folder.contents.contains("out.md"))
+  }
+
+  @Test func evaluateGivesTheLossByPosition() throws {
+    try prepareLatents()
+    let results = try objects(
+      legato("evaluate", "--latents", "latents", "--model", "a", "--json", "--picture", "loss.svg"))
+    #expect(results.count == 2)
+    for result in results {
+      let loss = try #require(result["loss"] as? [String: Any])
+      let positions = try #require(loss["positions"] as? [Double])
+      #expect(positions.count == 64 && loss["window"] as? Int == 16 && loss["clips"] as? Int == 2)
+      let mean = try #require(loss["mean"] as? Double)
+      #expect(abs(mean - positions.reduce(0, +) / 64) < 1e-9)
+      // Untrained: about the variance of data and noise, 1 each.
+      #expect(mean > 1 && mean < 3.5, "\(mean)")
+    }
+    #expect(
+      try String(contentsOfFile: folder.path("loss.svg"), encoding: .utf8).contains("context noise 0.0"))
+
+    let long = try legato("evaluate", "--latents", "latents", "--model", "a", "--positions", "500")
+    #expect(
+      long.status == 1 && long.error.contains("no validation or test piece holds 500 latents"),
+      "\(long.error)")
+  }
+
+  @Test func aModelThatLeansOnItsStartShowsAStep() throws {
+    // A start frame so far from all latents that what attends to it says little else.
+    let sizes = try #require(ContinuousModelConfiguration.preset("tiny"))
+    func model(start: Float) throws -> ContinuousModel {
+      let weights = try ContinuousModel(sizes, weights: RandomWeights(seed: 3, everywhere: 0.2)).weights.map {
+        $0.name == "start"
+          ? Weight(name: $0.name, shape: $0.shape, values: [Float](repeating: start, count: $0.count)) : $0
+      }
+      return try ContinuousModel(sizes, weights: NamedWeights(weights, origin: "the test"))
+    }
+    let clips = (0..<24).map { RandomStream(seed: 9, stream: UInt64($0)).normal(32 * 16) }
+    let leaning = LossByPosition(of: try model(start: 1000), on: clips, engine: CPUEngine(threads: 1))
+    let steady = LossByPosition(of: try model(start: 0), on: clips, engine: CPUEngine(threads: 1))
+    let errors = (try #require(leaning.stepError), try #require(steady.stepError))
+    #expect(abs(leaning.step) > 4 * errors.0, "\(leaning.step) ± \(errors.0)")
+    #expect(abs(steady.step) < 4 * errors.1, "\(steady.step) ± \(errors.1)")
+  }
+
+  @Test func theShippedModelKeepsItsFootingWhenTheStartLeavesTheWindow() throws {
+    let shipped = try #require(PackageLocation.upward(from: #filePath))
+    // Piano that no training saw: another seed.
+    for arguments in [
+      [
+        "corpus", "--hours", "0.2", "--seed", "977", "--maximum-minutes", "1", "--instrument",
+        "acoustic grand piano", "--output", "corpus", "--quiet",
+      ],
+      [
+        "prepare", "corpus", "--codec", shipped + "/codec", "--output", "unseen", "--excerpts", "0",
+        "--quiet",
+      ],
+    ] {
+      let result = try LegatoProcess.run(arguments, in: folder.url)
+      try #require(result.status == 0, "\(result.error)")
+    }
+    let package = try ModelPackage(path: shipped)
+    let data = try LatentDataset(path: folder.path("unseen"), codecHash: package.codec.hash)
+    let window = package.configuration.model.backbone.window
+    let clips = try data.index.pieces.filter { $0.frames >= 4 * window }.map {
+      try data.crop(piece: $0, start: 0, count: 4 * window)
+    }
+    try #require(clips.count >= 10)
+    for noise in [0, package.configuration.generation.contextNoise] {
+      let loss = LossByPosition(
+        of: package.model, on: clips, contextNoise: noise, engine: CPUEngine(threads: 2))
+      // Predicting zero velocity costs 2; the music's own ups and downs are in the standard error.
+      let error = try #require(loss.stepError)
+      #expect(loss.mean < 0.7, "\(loss.mean)")
+      #expect(loss.step < 0.03 + 3 * error && error < 0.05, "noise \(noise): \(loss.step) ± \(error)")
+      // No later collapse either: the last window is no worse than the first.
+      let (first, last) = (loss.positions.prefix(window), loss.positions.suffix(window))
+      #expect(last.reduce(0, +) < 1.15 * first.reduce(0, +))
+    }
+  }
+}
