@@ -130,22 +130,22 @@ import Testing
       "\(long.error)")
   }
 
-  @Test func aModelThatLeansOnItsStartShowsAStep() throws {
-    // A start frame so far from all latents that what attends to it says little else.
+  @Test func theStepIsTakenWhereTheWindowEnds() throws {
+    // Velocity 0 costs the energy of what is to be drawn and of the noise: 1 before the start frame leaves the
+    // window of 16, 1 + 4 from there on.
     let sizes = try #require(ContinuousModelConfiguration.preset("tiny"))
-    func model(start: Float) throws -> ContinuousModel {
-      let weights = try ContinuousModel(sizes, weights: RandomWeights(seed: 3, everywhere: 0.2)).weights.map {
-        $0.name == "start"
-          ? Weight(name: $0.name, shape: $0.shape, values: [Float](repeating: start, count: $0.count)) : $0
+    let model = try ContinuousModel(sizes, weights: RandomWeights(seed: 3, everywhere: 0))
+    let clips = (0..<24).map { clip in
+      RandomStream(seed: 9, stream: UInt64(clip)).normal(32 * 16).enumerated().map {
+        $0 < 16 * 16 ? 0 : 2 * $1
       }
-      return try ContinuousModel(sizes, weights: NamedWeights(weights, origin: "the test"))
     }
-    let clips = (0..<24).map { RandomStream(seed: 9, stream: UInt64($0)).normal(32 * 16) }
-    let leaning = LossByPosition(of: try model(start: 1000), on: clips, engine: CPUEngine(threads: 1))
-    let steady = LossByPosition(of: try model(start: 0), on: clips, engine: CPUEngine(threads: 1))
-    let errors = (try #require(leaning.stepError), try #require(steady.stepError))
-    #expect(abs(leaning.step) > 4 * errors.0, "\(leaning.step) ± \(errors.0)")
-    #expect(abs(steady.step) < 4 * errors.1, "\(steady.step) ± \(errors.1)")
+    let loss = LossByPosition(of: model, on: clips, engine: CPUEngine(threads: 1))
+    #expect(loss.window == 16 && loss.clips == 24)
+    let error = try #require(loss.stepError)
+    #expect(abs(loss.step - 4) < 4 * error && error < 0.2, "\(loss.step) ± \(error)")
+    #expect(loss.positions[..<16].allSatisfy { abs($0 - 1) < 0.2 }, "\(loss.positions)")
+    #expect(loss.positions[16...].allSatisfy { abs($0 - 5) < 1 }, "\(loss.positions)")
   }
 
   @Test func theShippedModelKeepsItsFootingWhenTheStartLeavesTheWindow() throws {

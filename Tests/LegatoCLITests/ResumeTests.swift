@@ -1,6 +1,7 @@
 import Foundation
 import LegatoAudio
 import LegatoTensor
+import LegatoTraining
 import Testing
 
 @testable import LegatoCLI
@@ -51,25 +52,33 @@ import Testing
       ["train", "recipe.yaml", "--output", "whole", "--quiet"], in: folder.url)
     try #require(whole.status == 0, "\(whole.error)")
 
-    var kills = 0
-    for attempt in 0..<40 {
+    func newest() throws -> Int { try RunFolder.latestCheckpoint(ofRun: folder.path("killed"))?.step ?? 0 }
+    // Steps that runs went on from after a kill; 0 before the first checkpoint.
+    var resumed: [Int] = []
+    for attempt in 0..<8 {
       let process = try LegatoProcess.start(
         ["train", "recipe.yaml", "--output", "killed", "--quiet"], in: folder.url,
         output: FileHandle.nullDevice,
         error: FileHandle.nullDevice)
-      // Random moments: in a step, in a checkpoint, before the first step.
-      let deadline = Date().addingTimeInterval(kills < 5 ? Double.random(in: 0.3...2.5) : 300)
-      while process.isRunning, Date() < deadline { Thread.sleep(forTimeInterval: 0.01) }
-      if process.isRunning {
-        kill(process.processIdentifier, SIGKILL)
+      let last = try newest()
+      if attempt < 6 {
+        // Random moments: before the first step, in a step, in a checkpoint.
+        if attempt > 0 {
+          while process.isRunning, try newest() == last { Thread.sleep(forTimeInterval: 0.005) }
+        }
+        Thread.sleep(forTimeInterval: Double.random(in: 0...0.3))
+      } else {
         process.waitUntilExit()
-        kills += 1
-        continue
       }
-      try #require(process.terminationStatus == 0, "attempt \(attempt) failed")
-      break
+      if process.isRunning { kill(process.processIdentifier, SIGKILL) }
+      process.waitUntilExit()
+      if process.terminationReason == .exit {
+        try #require(process.terminationStatus == 0, "attempt \(attempt) failed")
+        break
+      }
+      resumed.append(try newest())
     }
-    #expect(kills >= 2, "the run ended before it was killed often enough")
+    #expect(Set(resumed).subtracting([0]).count >= 3, "killed too seldom: \(resumed)")
     #expect(try losses("killed") == losses("whole"))
     for file in ["model", "average", "optimizer"] {
       let path = "checkpoints/step-90/\(file).safetensors"
@@ -114,6 +123,47 @@ import Testing
     #expect(process.terminationStatus == 130)
     let checkpoints = try FileManager.default.contentsOfDirectory(atPath: folder.path("run/checkpoints"))
     #expect(checkpoints.count == 1 && checkpoints[0].hasPrefix("step-"))
+    // Who likes what they hear may stop: there is a package.
+    let encoded = try LegatoProcess.run(
+      ["encode", "recordings/a.wav", "--codec", "run/package", "--output", "a.safetensors", "--quiet"],
+      in: folder.url)
+    #expect(encoded.status == 0, "\(encoded.error)")
+  }
+
+  @Test func aFailedStartLeavesNothingAndNeedsNoOtherFolder() throws {
+    func train(_ corpus: String) throws -> LegatoProcess.Result {
+      try LegatoProcess.run(
+        [
+          "train", "recipe.yaml", "--output", "run", "--quiet", "--set", "steps=2", "--set",
+          "data.corpus=\(corpus)",
+        ],
+        in: folder.url)
+    }
+    #expect(try train("nowhere").status == 1)
+    #expect(!folder.contents.contains("run"))
+    #expect(try train("recordings").status == 0)
+  }
+
+  @Test func weightsThatAreNotFiniteAreNeverACheckpoint() throws {
+    func train(_ settings: String...) throws -> LegatoProcess.Result {
+      try LegatoProcess.run(
+        ["train", "recipe.yaml", "--output", "run", "--quiet"] + settings.flatMap { ["--set", $0] },
+        in: folder.url)
+    }
+    try #require(try train("steps=8").status == 0)
+    // A step so large that weights overflow at once, before any loss could show it.
+    let bad = try train(
+      "steps=20", "checkpoint.every_steps=1", "optimizer.learning_rate=1e39", "optimizer.schedule=constant")
+    #expect(bad.status == 1)
+    #expect(bad.error.contains("last good checkpoint is step 8"), "\(bad.error)")
+    for file in ["model", "average", "optimizer"] {
+      let stored = try SafetensorsFile(path: folder.path("run/checkpoints/step-8/\(file).safetensors"))
+      for entry in stored.entries {
+        #expect(try stored.floats(entry.name).allSatisfy { $0.isFinite }, "\(entry.name)")
+      }
+    }
+    let good = try train("steps=12")
+    #expect(good.status == 0, "\(good.error)")
   }
 
   @Test func aLossThatIsNotFiniteStopsAtTheLastGoodCheckpoint() throws {

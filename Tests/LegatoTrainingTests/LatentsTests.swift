@@ -145,11 +145,18 @@ import Testing
     var report = ReconstructionReport(
       excerpts: 4, secondsEach: 5, melDistance: 1.2, stftDistance: 1, worstPath: "a", worstMelDistance: 2,
       codecMelDistance: 1, requested: "")
-    #expect(report.warning == nil)
+    func warning(_ recordings: String = "my recordings") -> String? {
+      report.warning(recordings: recordings, codec: "Models/a/codec", latents: "data/l")
+    }
+    #expect(warning() == nil)
     report.melDistance = 1.3
-    #expect(report.warning?.contains("1.3 times") == true)
-    #expect(report.warning?.contains("legato train Recipes/finetune-codec.yaml") == true)
+    #expect(warning()?.contains("1.3 times") == true)
+    let command = "legato train Recipes/finetune-codec.yaml --from Models/a/codec --set "
+    #expect(warning()?.contains(command + "'data.corpus=my recordings' --output runs/finetune-codec") == true)
+    #expect(
+      warning("it's")?.contains(
+        "legato prepare 'it'\\''s' --codec runs/finetune-codec/package --output data/l") == true)
     report.codecMelDistance = nil
-    #expect(report.warning == nil)
+    #expect(warning() == nil)
   }
 }

@@ -44,6 +44,14 @@ import Testing
     #expect(zip(whole, stored).allSatisfy { abs($0 - $1) < 2e-3 * max(scale, abs($0)) })
   }
 
+  @Test func oneRecordingIsEnough() throws {
+    let fixture = try PrepareFixture()
+    var options = fixture.options()
+    options.input = fixture.input + "/b.wav"
+    let index = try #require(try fixture.run(options).index)
+    #expect(index.pieces.map(\.path) == ["b.wav"] && index.pieces[0].split == .train)
+  }
+
   @Test func resumingDoesNoWorkAgain() throws {
     let fixture = try PrepareFixture()
     try fixture.addUnusable()
@@ -98,7 +106,8 @@ import Testing
     #expect(try fixture.files("one") == fixture.files("parts"))
     #expect(
       try fixture.files("one").keys.sorted() == [
-        "codec/README.md", "codec/codec.safetensors", "codec/config.json", "latents.json", "shard-00000.safetensors",
+        "codec/README.md", "codec/codec.safetensors", "codec/config.json", "latents.json",
+        "shard-00000.safetensors",
         "shard-00001.safetensors",
       ])
   }

@@ -72,7 +72,7 @@ private func names(_ path: String) throws -> [String] {
 
   @Test func anotherRecipeIsRefusedWithItsDifferences() throws {
     let folder = try TemporaryFolder()
-    _ = try open(folder.path)
+    try save(open(folder.path), step: 1)
     #expect {
       try open(folder.path, "seed=7", "model.width=64", "batch_size=16")
     } throws: { error in
@@ -85,9 +85,17 @@ private func names(_ path: String) throws -> [String] {
     #expect(try Recipe(path: folder.path + "/recipe.yaml") == Recipe(yaml: yaml))
   }
 
-  @Test func cadenceAndLengthMayChange() throws {
+  @Test func aRunThatHasLearntNothingTakesAnyRecipe() throws {
     let folder = try TemporaryFolder()
     _ = try open(folder.path)
+    let run = try open(folder.path, "seed=7")
+    #expect(run.warnings.isEmpty && run.recipe.seed == 7)
+    #expect(try Recipe(path: run.recipePath) == run.recipe)
+  }
+
+  @Test func cadenceAndLengthMayChange() throws {
+    let folder = try TemporaryFolder()
+    try save(open(folder.path), step: 1)
     let run = try open(
       folder.path, "steps=200", "time_limit=1h", "threads=3", "log.every_steps=1", "samples.count=1",
       "checkpoint.keep=9", "evaluate.batches=1", "name=other")
@@ -97,7 +105,7 @@ private func names(_ path: String) throws -> [String] {
 
   @Test func aRunWhoseLossBecameNaNMayGoOnMoreSlowly() throws {
     let folder = try TemporaryFolder()
-    _ = try open(folder.path)
+    try save(open(folder.path), step: 1)
     let run = try open(folder.path, "optimizer.learning_rate=1e-5")
     #expect(run.warnings.count == 1 && run.warnings[0].contains("optimizer.learning_rate: 0.0003 → "))
   }
@@ -113,7 +121,7 @@ private func names(_ path: String) throws -> [String] {
 
   @Test func aBrokenRecordedRecipeIsNamed() throws {
     let folder = try TemporaryFolder()
-    _ = try open(folder.path)
+    try save(open(folder.path), step: 1)
     try "kind: model\nsteps: [".write(
       toFile: folder.path + "/recipe.yaml", atomically: false, encoding: .utf8)
     #expect { try open(folder.path) } throws: { "\($0)".contains("own recipe cannot be read") }

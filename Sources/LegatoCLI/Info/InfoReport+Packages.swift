@@ -97,7 +97,7 @@ extension InfoReport {
       .object(values), "\(record.steps) steps in \(Self.hours(record.seconds)) on \(record.hardware)")
     add("data", "data", record.data)
     if !record.losses.isEmpty {
-      add("losses", "held-out", .object(record.losses.mapValues(Value.number)))
+      add("losses", "losses", .object(record.losses.mapValues(Value.number)))
     }
   }
 

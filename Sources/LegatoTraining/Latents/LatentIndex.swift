@@ -64,14 +64,27 @@ public struct ReconstructionReport: Codable, Sendable, Hashable {
   /// Beyond this ratio to the codec's own recordings these count as clearly worse.
   public static let tolerance = 1.25
 
-  /// What to do where the codec does clearly worse here than on its own recordings.
-  public var warning: String? {
+  /// What to do where the codec does clearly worse here than on its own recordings: commands that work as they are.
+  ///
+  /// - Parameters: paths as the user gave them.
+  func warning(recordings: String, codec: String, latents: String) -> String? {
     guard let own = codecMelDistance, own > 0, melDistance > own * Self.tolerance else { return nil }
     let ratio = (melDistance / own * 100).rounded() / 100
     return
       "the codec reconstructs these recordings \(ratio) times worse than its own held-out ones (mel distance); "
-      + "a model trained on these latents cannot sound better. Fine-tune the codec on them first: "
-      + "legato train Recipes/finetune-codec.yaml"
+      + "a model trained on these latents cannot sound better. Fine-tune the codec on them first, then prepare again: "
+      + "legato train Recipes/finetune-codec.yaml --from \(Self.quoted(codec)) --set "
+      + Self.quoted("data.corpus=\(recordings)")
+      + " --output runs/finetune-codec && legato prepare \(Self.quoted(recordings)) "
+      + "--codec runs/finetune-codec/package --output \(Self.quoted(latents))"
+  }
+
+  /// A word for the shell.
+  private static func quoted(_ text: String) -> String {
+    let plain = text.allSatisfy { $0.isLetter || $0.isNumber || "/._-=~+:,@".contains($0) }
+    return plain && !text.isEmpty
+      ? text
+      : "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
   }
 }
 

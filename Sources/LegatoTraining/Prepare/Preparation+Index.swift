@@ -40,7 +40,6 @@ extension Preparation {
       index.reconstruction = ReconstructionCheck(options: options, codec: codec)
         .measure(usable, frames: index.pieces.map(\.frames))
     }
-    if let warning = index.reconstruction?.warning { line.message("Warning: \(warning)") }
     // The latents take their codec along, so that the folder can be moved and the codec's own may change.
     let copy = options.output + "/codec"
     if (try? CodecPackage(path: copy))?.hash != codec.hash {

@@ -69,7 +69,9 @@ public struct Preparation: Sendable {
         if isNew { try? FileManager.default.removeItem(atPath: options.output) }
         throw error
       }
-      report.warnings = [report.index?.reconstruction?.warning].compactMap { $0 }
+      let warning = report.index?.reconstruction?.warning(
+        recordings: options.input, codec: options.codec, latents: options.output)
+      report.warnings = [warning].compactMap { $0 }
     }
     return report
   }

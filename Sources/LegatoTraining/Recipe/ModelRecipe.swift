@@ -18,6 +18,16 @@ public struct ModelRecipe: Sendable, Equatable {
   public var startFraction = 0.2
   public var sampler = SamplerRecipe()
   public var transform = TransformRecipe()
+  public var generation = GenerationRecipe()
+
+  public init() {}
+}
+
+/// How the package will generate unless asked otherwise; nil takes what it starts from, or what suits the transform.
+public struct GenerationRecipe: Sendable, Equatable {
+  public var temperature: Double?
+  public var steps: Int?
+  public var contextNoise: Double?
 
   public init() {}
 }

@@ -50,6 +50,7 @@ extension ModelRecipe {
     startFraction = reader.double("start_fraction", default: startFraction, in: .fraction)
     sampler.read(from: reader.section("sampler"))
     transform.read(from: reader.section("transform"))
+    generation.read(from: reader.section("generation"))
     if let width, let heads, width % heads != 0 {
       reader.report("heads", "\(heads) heads do not divide the width \(width)")
     }
@@ -66,6 +67,15 @@ extension SamplerRecipe {
     time = reader.choice("time", default: time)
     timeMean = reader.double("time_mean", default: timeMean, in: .any)
     timeStd = reader.double("time_std", default: timeStd, in: .positive)
+    reader.finish()
+  }
+}
+
+extension GenerationRecipe {
+  fileprivate mutating func read(from reader: RecipeReader) {
+    temperature = reader.double("temperature", in: .fromZero)
+    steps = reader.int("steps", in: 1...1000)
+    contextNoise = reader.double("context_noise", in: .fraction)
     reader.finish()
   }
 }

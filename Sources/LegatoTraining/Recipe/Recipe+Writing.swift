@@ -124,5 +124,11 @@ extension ModelRecipe {
       section.add("k_max", transform.kMax)
       section.add("per", transform.per)
     }
+    tree.add(section: "generation") { section in
+      let absent = "the package's that it starts from, or what suits the transform"
+      section.add("temperature", generation.temperature, absent: absent)
+      section.add("steps", generation.steps, absent: absent)
+      section.add("context_noise", generation.contextNoise, absent: absent)
+    }
   }
 }

@@ -1,6 +1,14 @@
 import Foundation
 import LegatoTensor
 
+#if canImport(Darwin)
+  import Darwin
+#elseif canImport(Glibc)
+  import Glibc
+#elseif canImport(Musl)
+  import Musl
+#endif
+
 /// A training run's folder: `recipe.yaml` (resolved), `progress.jsonl`, TensorBoard events,
 /// `checkpoints/step-N/` and `samples/`. One process at a time has it open.
 public final class RunFolder: Sendable {
@@ -40,7 +48,11 @@ public final class RunFolder: Sendable {
     var warnings: [String] = []
     let recipePath = "\(path)/\(Self.recipeName)"
     if FileManager.default.fileExists(atPath: recipePath) {
-      warnings += try Self.compare(recipe, with: recipePath)
+      try Self.removeLeftovers(path)
+      // A run without a checkpoint has learnt nothing yet that another recipe could contradict.
+      if try Self.latestCheckpoint(ofRun: path) != nil {
+        warnings += try Self.compare(recipe, with: recipePath)
+      }
     } else {
       let others = try Self.contents(path).filter { !$0.hasPrefix(".") }
       guard others.isEmpty else {
@@ -49,7 +61,6 @@ public final class RunFolder: Sendable {
           "Name a new folder for the run.")
       }
     }
-    try Self.removeLeftovers(path)
     for folder in ["checkpoints", "samples"] { try Self.createFolder("\(path)/\(folder)") }
     do {
       try DurableFile.write(Array(recipe.yaml.utf8), to: recipePath)
@@ -59,6 +70,20 @@ public final class RunFolder: Sendable {
     let found = try Self.checkpoints(in: "\(path)/checkpoints")
     latest = found.whole.last
     self.warnings = warnings + found.damaged
+  }
+
+  /// Removes a run that failed before it had trained anything, so that nothing half-begun stays behind.
+  func removeIfUntouched() {
+    guard latest == nil, latestStep == nil,
+      ((try? FileManager.default.attributesOfItem(atPath: progressPath))?[.size] as? Int ?? 0) == 0
+    else { return }
+    let ours = [Self.recipeName, FolderLock.name, "checkpoints", "samples", "progress.jsonl"]
+    for name in (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+    where ours.contains(name) || name.hasPrefix("events.out.tfevents") {
+      try? FileManager.default.removeItem(atPath: path + "/" + name)
+    }
+    // Only where it is empty: rmdir refuses all else.
+    _ = rmdir(path)
   }
 
   /// What changed since the run was recorded, checked against what may change.

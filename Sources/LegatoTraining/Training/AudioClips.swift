@@ -14,6 +14,8 @@ public struct AudioClips: Sendable {
 
   public private(set) var train: [Source]
   public private(set) var validation: [Source]
+  /// Whether ``validation`` are recordings that are not trained on.
+  public let isHeldOut: Bool
   /// Files that could not be used, with reasons.
   public private(set) var skipped: [(path: String, reason: String)] = []
   public let sampleRate: Int
@@ -51,6 +53,7 @@ public struct AudioClips: Sendable {
         "Give recordings of at least \(Double(cropFrames) / Double(sampleRate)) seconds.")
     }
     // One recording alone is still worth training on: its own crops then stand in for held-out ones.
+    isHeldOut = !validation.isEmpty
     if validation.isEmpty { validation = [train[train.count - 1]] }
   }
 

@@ -4,15 +4,27 @@ import LegatoTorch
 
 /// The safetensors files of a checkpoint.
 enum CheckpointFiles {
+  /// Throws ``NotFinite`` where a value is not finite: what is on disk can always be gone on from.
   static func write(_ weights: [Weight], to path: String) throws {
+    for weight in weights { try check(weight.name, weight.floats()) }
     try SafetensorsWriter.write(weights, to: path)
   }
 
   static func write(_ state: [String: TensorValues], to path: String) throws {
+    for (name, tensor) in state { try check(name, tensor.values) }
     let tensors = state.sorted { $0.key < $1.key }.map {
       SafetensorsWriter.FloatTensor($0.key, $0.value.shape, $0.value.values)
     }
     try SafetensorsWriter.write(tensors, to: path)
+  }
+
+  private static func check(_ name: String, _ values: [Float]) throws {
+    guard values.allSatisfy(\.isFinite) else { throw NotFinite(name: name) }
+  }
+
+  /// A tensor that became NaN or infinite.
+  struct NotFinite: Error {
+    var name: String
   }
 
   static func read(_ path: String) throws -> [String: TensorValues] {

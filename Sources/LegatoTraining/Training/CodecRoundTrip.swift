@@ -5,7 +5,8 @@ import LegatoTensor
 /// A codec on recordings in memory, through its streams on the CPU engine.
 public enum CodecRoundTrip {
   /// Latents `[frames · dimension]` of audio at the codec's rate and channel count; the last frame is padded with zeros.
-  public static func encode(_ audio: AudioBuffer, with codec: any AudioCodec, engine: CPUEngine = CPUEngine()) throws
+  public static func encode(_ audio: AudioBuffer, with codec: any AudioCodec, engine: CPUEngine = CPUEngine())
+    throws
     -> [Float]
   {
     let encoder = codec.makeEncoder(engine: engine, stream: StreamState(engine: engine))
@@ -17,7 +18,9 @@ public enum CodecRoundTrip {
   }
 
   /// decode(encode(audio)), as long as the input and aligned with it.
-  public static func reconstruct(_ audio: AudioBuffer, with codec: any AudioCodec, engine: CPUEngine = CPUEngine()) throws
+  public static func reconstruct(
+    _ audio: AudioBuffer, with codec: any AudioCodec, engine: CPUEngine = CPUEngine()
+  ) throws
     -> AudioBuffer
   {
     let encoder = codec.makeEncoder(engine: engine, stream: StreamState(engine: engine))

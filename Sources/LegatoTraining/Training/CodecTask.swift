@@ -51,7 +51,18 @@ public final class CodecTask: TrainingTask {
       cropFrames: cropFrames, cache: cache)
   }
 
-  public var skipped: [(path: String, reason: String)] { clips.skipped }
+  public var notes: [String] {
+    var notes = clips.skipped.prefix(20).map { "skipped \($0.path): \($0.reason)" }
+    if clips.skipped.count > 20 { notes.append("skipped \(clips.skipped.count - 20) more") }
+    if !clips.isHeldOut {
+      notes.append(
+        "no recording is held out: losses called training_data are of the last recording that is trained on")
+    }
+    if recipe.from != nil, let asked = try? settings.configuration(), asked != codec.configuration {
+      notes.append("the codec has the sizes of \(recipe.from ?? ""), not the recipe's")
+    }
+    return notes
+  }
 
   private func stream(_ name: String, _ step: Int) -> RandomStream {
     let base = RandomStream(seed: recipe.seed, name: name)
@@ -123,7 +134,8 @@ public final class CodecTask: TrainingTask {
       }
       sums["total", default: 0] += total / Double(batches)
     }
-    return [("validation_loss", sums["total"] ?? 0)] + order.map { ("validation_\($0)", sums[$0] ?? 0) }
+    let data = clips.isHeldOut ? "validation" : "training_data"
+    return [("\(data)_loss", sums["total"] ?? 0)] + order.map { ("\(data)_\($0)", sums[$0] ?? 0) }
   }
 
   /// Held-out excerpts beside their reconstructions.
@@ -172,7 +184,7 @@ public final class CodecTask: TrainingTask {
     file.training = TrainingRecord(
       data: recipe.data.source, steps: record.steps, seconds: record.seconds, hardware: record.hardware,
       losses: record.losses)
-    let distance = try heldOutMelDistance(final)
+    let distance = clips.isHeldOut ? try heldOutMelDistance(final) : .nan
     file.heldOutMelDistance = distance.isFinite ? distance : nil
     try CodecPackage.write(
       to: path, configuration: file, weights: complete, format: nil,

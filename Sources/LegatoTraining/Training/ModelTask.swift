@@ -18,6 +18,7 @@ public final class ModelTask: TrainingTask {
   private let frames: Int
   /// Settings of the package: those of the one it started from, else what was measured to suit the transform.
   private let generation: GenerationDefaults
+  private let startsFromAnotherCodec: Bool
   /// Where held-out clips come from: training pieces where none are long enough.
   private let heldOut: LatentFolder.Split
 
@@ -35,6 +36,7 @@ public final class ModelTask: TrainingTask {
     self.settings = settings
     self.data = data
     self.codec = codec
+    startsFromAnotherCodec = package.map { $0.codec.hash != codec.hash } ?? false
     frames = recipe.data.cropFrames
     var configuration = try settings.configuration(latentDimension: codec.codec.latentDimension)
     if let package { configuration = package.configuration.model }
@@ -56,6 +58,13 @@ public final class ModelTask: TrainingTask {
       // Documentation/drift.md: noise well inside of what training showed keeps tones from hanging.
       generation.contextNoise = transform.kind == .nextToken ? 0 : min(0.25, transform.kMax / 2)
     }
+    let asked = settings.generation
+    generation.temperature = asked.temperature.map { Float($0) } ?? generation.temperature
+    generation.steps = asked.steps ?? generation.steps
+    generation.contextNoise = asked.contextNoise.map { Float($0) } ?? generation.contextNoise
+    if let problem = generation.problem {
+      throw TrainingError("model.generation: \(problem)", "Change the recipe.")
+    }
     self.generation = generation
     objective = FlowObjective(
       draws: settings.sampler.draws,
@@ -71,9 +80,32 @@ public final class ModelTask: TrainingTask {
     return (objective.loss(model, batch, on: backend, random: stream("flow", step)), [])
   }
 
+  public var notes: [String] {
+    var notes: [String] = []
+    if heldOut == .train {
+      notes.append(
+        "no validation piece holds \(frames + 1) latents: losses called training_data are of pieces that are trained on"
+      )
+    }
+    if let start = recipe.from {
+      if startsFromAnotherCodec {
+        notes.append(
+          "\(start) was trained on latents of another codec; that helps where this codec was fine-tuned from that one"
+        )
+      }
+      if let asked = try? settings.configuration(latentDimension: model.configuration.latentDimension),
+        asked != model.configuration
+      {
+        notes.append("the model has the sizes of \(start), not the recipe's")
+      }
+    }
+    return notes
+  }
+
   /// Held-out loss with a clean context, and with the context that training sees.
   public func evaluate(on backend: TorchBackend) throws -> [(String, Double)] {
-    var sums: [(String, Double)] = [("validation_loss", 0), ("validation_noised", 0)]
+    let data = heldOut == .train ? "training_data" : "validation"
+    var sums: [(String, Double)] = [("\(data)_loss", 0), ("\(data)_noised", 0)]
     let batches = max(1, recipe.evaluate.batches)
     for index in 0..<batches {
       let random = RandomStream(seed: 0x7661_6c69, stream: UInt64(index))

@@ -1,7 +1,7 @@
 import Foundation
 import LegatoTensor
 
-/// Which recordings there are, and what each is for: a folder, or a JSONL manifest.
+/// Which recordings there are, and what each is for: a folder, one recording, or a JSONL manifest.
 public struct RecordingList: Sendable {
   public enum Split: String, Sendable, Codable, CaseIterable { case train, validation, test }
 
@@ -22,14 +22,18 @@ public struct RecordingList: Sendable {
     "aac", "mp4", "wma", "webm",
   ]
 
-  /// Reads a manifest, or lists a folder with everything below it, sorted by name.
+  /// Reads a manifest, or lists a folder with everything below it, sorted by name; one recording is a list of one.
   /// - Parameter validationShare: share of a plain folder's recordings that is held out.
   public init(source: String, validationShare: Double = 0.1) throws {
     var isFolder: ObjCBool = false
     guard !source.isEmpty, FileManager.default.fileExists(atPath: source, isDirectory: &isFolder) else {
       throw TrainingError(
         "\(source.isEmpty ? "no recordings are named" : "\(source): there is no such file or folder")",
-        "Give a folder of recordings or a JSONL manifest.")
+        "Give a folder of recordings, one recording, or a JSONL manifest.")
+    }
+    if !isFolder.boolValue, Self.extensions.contains((source as NSString).pathExtension.lowercased()) {
+      items = [Item(path: source, name: (source as NSString).lastPathComponent, split: .train, labels: [:])]
+      return
     }
     let manifest = isFolder.boolValue ? source + "/manifest.jsonl" : source
     if FileManager.default.fileExists(atPath: manifest) {
@@ -69,7 +73,9 @@ public struct RecordingList: Sendable {
         !["path", "split"].contains($0.key)
       }
       items.append(
-        Item(path: path.hasPrefix("/") ? path : base + "/" + path, name: path, split: use, labels: labels))
+        Item(
+          path: path.hasPrefix("/") || base.isEmpty ? path : base + "/" + path, name: path, split: use,
+          labels: labels))
     }
   }
 

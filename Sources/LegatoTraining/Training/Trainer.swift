@@ -20,7 +20,7 @@ public struct TrainingOutcome: Sendable {
   }
   public var end: End
   public var step: Int
-  /// The package that was written, where the run came to its end or its time limit.
+  /// The package that was written; nil where a run was stopped before its first step.
   public var package: String?
   public var losses: [String: Double]
 }
@@ -62,9 +62,15 @@ public final class Trainer {
     }
     StopSignal.install()
     let folder = try RunFolder(path: path, recipe: recipe)
-    let task = try makeTask(recipe, cache: path + "/.audio")
-    let trainer = try Trainer(recipe: recipe, task: task, folder: folder, backend: backend, options: options)
-    return try trainer.train()
+    do {
+      let task = try makeTask(recipe, cache: path + "/.audio")
+      let trainer = try Trainer(
+        recipe: recipe, task: task, folder: folder, backend: backend, options: options)
+      return try trainer.train()
+    } catch {
+      folder.removeIfUntouched()
+      throw error
+    }
   }
 
   private static func makeTask(_ recipe: Recipe, cache: String) throws -> any TrainingTask {
@@ -126,11 +132,7 @@ public final class Trainer {
       average = try ExponentialMovingAverage(backend, task.trainable, decay: Float(recipe.ema.decay))
     }
     for warning in folder.warnings { progress.message("note: \(warning)") }
-    if let codec = task as? CodecTask {
-      for skipped in codec.skipped.prefix(20) {
-        progress.message("skipped \(skipped.path): \(skipped.reason)")
-      }
-    }
+    for note in task.notes { progress.message("note: \(note)") }
   }
 
   // MARK: The loop
@@ -142,11 +144,7 @@ public final class Trainer {
     let limit = TimeLimit(seconds: recipe.timeLimit)
     var slowestStep = 0.0
     while step < recipe.steps {
-      if StopSignal.isRequested {
-        try saveCheckpoint()
-        progress.finish()
-        return TrainingOutcome(end: .interrupted, step: step, package: nil, losses: losses)
-      }
+      if StopSignal.isRequested { return try finish(.interrupted) }
       if limit.isOver(before: slowestStep) { return try finish(.timeLimit) }
       let before = monotonicSeconds()
       try advance()
@@ -179,11 +177,8 @@ public final class Trainer {
       of: task.trainable, maxNorm: recipe.optimizer.clip > 0 ? Float(recipe.optimizer.clip) : .infinity)
     let value = try backend.item(loss)
     guard value.isFinite, norm.isFinite else {
-      let last = folder.latestStep
-      throw TrainingError(
-        "the \(value.isFinite ? "gradient" : "loss") became \(value.isFinite ? norm : value) at step \(next)",
-        "The weights before it were left as they are; the last good checkpoint is \(last.map { "step \($0)" } ?? "none yet"). Lower optimizer.learning_rate or use precision: f32, then run the same command."
-      )
+      throw diverged(
+        "the \(value.isFinite ? "gradient" : "loss") became \(value.isFinite ? norm : value) at step \(next)")
     }
     let rate = schedule.learningRate(at: next)
     try optimizer.step(learningRate: rate)
@@ -199,6 +194,14 @@ public final class Trainer {
       values.append(("seconds", seconds))
       try record(values)
     }
+  }
+
+  private func diverged(_ what: String) -> TrainingError {
+    let last = folder.latestStep.map { "step \($0)" } ?? "none yet"
+    return TrainingError(
+      what,
+      "The last good checkpoint is \(last), and the run stops there. Lower optimizer.learning_rate or use precision: f32, then run the same command."
+    )
   }
 
   private func inPrecision<Result>(_ body: () throws -> Result) throws -> Result {
@@ -245,17 +248,26 @@ public final class Trainer {
     guard step > 0, folder.latestStep != step else { return }
     let state = RunState(
       step: step, seconds: seconds, machine: machine, extra: ["data": task.dataFingerprint])
-    try folder.saveCheckpoint(state) { path in
-      try CheckpointFiles.write(try backend.trained(task.trainable), to: path + "/model.safetensors")
-      try CheckpointFiles.write(try average.state(), to: path + "/average.safetensors")
-      try CheckpointFiles.write(try optimizer.state(), to: path + "/optimizer.safetensors")
+    do {
+      try folder.saveCheckpoint(state) { path in
+        try CheckpointFiles.write(try backend.trained(task.trainable), to: path + "/model.safetensors")
+        try CheckpointFiles.write(try average.state(), to: path + "/average.safetensors")
+        try CheckpointFiles.write(try optimizer.state(), to: path + "/optimizer.safetensors")
+      }
+    } catch let error as CheckpointFiles.NotFinite {
+      throw diverged("\(error.name) became NaN or infinite in step \(step)")
     }
     lastCheckpoint = monotonicSeconds()
   }
 
+  /// Writes checkpoint and package; who pressed Ctrl-C does not wait for measurements and samples.
   private func finish(_ end: TrainingOutcome.End) throws -> TrainingOutcome {
     try saveCheckpoint()
-    if step > 0 {
+    if step == 0, end == .interrupted {
+      progress.finish()
+      return TrainingOutcome(end: end, step: step, package: nil, losses: losses)
+    }
+    if step > 0, end != .interrupted {
       try evaluate()
       try sample()
     }

@@ -1,4 +1,5 @@
 import Foundation
+import LegatoCodecs
 import LegatoModels
 
 /// The packages that a run starts from.
@@ -23,13 +24,18 @@ enum TrainingStart {
     return codec
   }
 
-  /// A model to go on from: its latents must be those of this codec.
+  /// A model to go on from.
+  ///
+  /// Its latents should be those of this codec, or of one that this codec was fine-tuned from; any other codec of the
+  /// same dimension and rate is possible too, though little of what was learnt then helps.
   static func model(at path: String, codec: CodecPackage) throws -> ModelPackage {
     let package = try ModelPackage(path: path)
-    guard package.codec.hash == codec.hash else {
+    let (theirs, ours) = (package.codec.codec, codec.codec)
+    guard theirs.latentDimension == ours.latentDimension, theirs.frameRate == ours.frameRate else {
       throw TrainingError(
-        "\(path): the model was trained on another codec than the one that prepared the data",
-        "Prepare the recordings with `legato prepare --codec \(path)/codec`.")
+        "\(path): the model reads \(theirs.latentDimension) dimensions, \(theirs.frameRate) times a second, and the data have "
+          + "\(ours.latentDimension), \(ours.frameRate) times a second",
+        "Prepare the recordings with `legato prepare --codec \(path)/codec`, or train without --from.")
     }
     return package
   }

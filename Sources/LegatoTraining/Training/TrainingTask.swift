@@ -13,6 +13,9 @@ public protocol TrainingTask: AnyObject {
   /// A step that has all parts of the loss, for estimates and checks.
   var representativeStep: Int { get }
 
+  /// What the user should know before the first step.
+  var notes: [String] { get }
+
   /// Seconds of audio in one step, for rates.
   var audioSecondsPerStep: Double { get }
 
