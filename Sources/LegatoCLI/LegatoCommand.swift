@@ -21,8 +21,8 @@ struct LegatoCommand: AsyncParsableCommand {
 
       Train on your own recordings, from a folder to sound:
         legato prepare ~/recordings --output data/latents
-        legato train Recipes/small-model.yaml --from Models/legato-first
-        legato generate --model runs/small-model/package --output mine.wav
+        legato train Recipes/finetune-model.yaml --from Models/legato-first
+        legato generate --model runs/finetune-model/package --output mine.wav
 
       `legato help SUBCOMMAND` is the manual of each step.
 

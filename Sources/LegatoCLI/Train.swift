@@ -11,7 +11,7 @@ struct Train: ParsableCommand {
       pictures, and at the end package/, which `legato generate --model` takes. The same command goes on from the \
       last checkpoint, however the run ended. Ctrl-C writes a checkpoint and stops.
 
-        legato train Recipes/small-model.yaml --from Models/legato-first
+        legato train Recipes/finetune-model.yaml --from Models/legato-first
         legato train Recipes/small-model.yaml --check
         legato train Recipes/small-codec.yaml --time-limit 2h --output runs/codec
         legato train Recipes/small-codec.yaml --set data.corpus=my/recordings

@@ -50,6 +50,17 @@ import Testing
     #expect(one != Self.render(Session(package, options: .init(seed: 8), threads: 1), seconds: 2))
   }
 
+  @Test func theShippedPackageGivesTheSameBytesAtAnyThreadCount() throws {
+    // Large enough that every product is divided among the threads; the tiny one's are not.
+    let shipped = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent().appendingPathComponent("Models/legato-first").path
+    let package = try ModelPackage(path: shipped)
+    let one = Self.render(Session(package, options: .init(seed: 7), threads: 1), seconds: 1)
+    for threads in [2, 3, 5] {
+      #expect(one == Self.render(Session(package, options: .init(seed: 7), threads: threads), seconds: 1))
+    }
+  }
+
   @Test func sessionsAreIndependent() throws {
     let package = try Self.package()
     let (a, b) = (

@@ -221,7 +221,7 @@ private func problems(_ yaml: String, settings: [String] = []) -> [String] {
     #expect(order.first == "kind" && order.last == "model" && order.count == 16)
   }
 
-  @Test(arguments: ["toy-codec", "toy-model", "small-codec", "small-model", "finetune-codec", "cam-150m"])
+  @Test(arguments: ["toy-codec", "toy-model", "small-codec", "small-model", "finetune-codec", "finetune-model", "cam-150m"])
   func shippedRecipes(name: String) throws {
     let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
       .deletingLastPathComponent()

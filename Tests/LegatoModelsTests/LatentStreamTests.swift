@@ -1,0 +1,96 @@
+import Foundation
+import Legato
+import LegatoCodecs
+import LegatoModels
+import LegatoTensor
+import Testing
+
+/// The stream of plans against the model's definition, evaluated eagerly on whole sequences.
+@Suite struct LatentStreamTests {
+  /// What the stream draws from `options(position)`, in the plainest way: the backbone on the whole past each time.
+  private func reference(_ model: ContinuousModel, frames: Int, options: (Int) -> GenerationOptions)
+    -> [Float]
+  {
+    let engine = CPUEngine(threads: 1)
+    let (d, width) = (model.configuration.latentDimension, model.configuration.backbone.width)
+    var (past, drawn): ([Float], [Float]) = ([], [])
+    for position in 0..<frames {
+      let now = options(position)
+      let latent = position == 0 ? model.start.floats() : Array(drawn.suffix(d))
+      let level = position == 0 ? 0 : now.contextNoise
+      let noise = RandomStream(seed: now.seed, stream: 0).normal(d, from: position * d)
+      past += (0..<d).map { (1 - level) * latent[$0] + level * noise[$0] }
+      let z = model.backbone(
+        engine.tensor(past, shape: [1, position + 1, d]),
+        positions: engine.tensor((0...Int32(position)).map { $0 }, shape: [position + 1])
+      ).floats().suffix(width)
+      var x = RandomStream(seed: now.seed, stream: 1).normal(d, from: position * d).map {
+        $0 * now.temperature
+      }
+      for step in 0..<now.steps {
+        let velocity = model.sampler.velocity(
+          engine.tensor(x, shape: [1, 1, d]),
+          t: engine.tensor([Float(step) / Float(now.steps)], shape: [1, 1, 1]),
+          z: engine.tensor(Array(z), shape: [1, 1, width])
+        ).floats()
+        for index in 0..<d { x[index] += velocity[index] / Float(now.steps) }
+      }
+      drawn += x
+    }
+    return drawn
+  }
+
+  @Test func streamIsTheDefinitionAcrossEvictionAndLiveChanges() throws {
+    let model = try ContinuousModelTests.model()
+    let (frames, d) = (30, model.configuration.latentDimension)
+    // Every parameter changes while it plays, each alone, and after the window of 6 has moved on.
+    func options(_ position: Int) -> GenerationOptions {
+      var options = GenerationOptions(seed: 4)
+      options.temperature = position < 9 ? 1 : 0.6
+      options.contextNoise = position < 14 ? 0.1 : 0.4
+      options.steps = position < 19 ? 8 : 3
+      return options
+    }
+    let stream = LatentStream(model: model, engine: CPUEngine(threads: 2), options: options(0))
+    var streamed: [Float] = []
+    for position in 0..<frames {
+      stream.options = options(position)
+      streamed += stream.next()
+    }
+    let expected = reference(model, frames: frames, options: options)
+    for position in 0..<frames {
+      let range = position * d..<(position + 1) * d
+      expectClose(Array(streamed[range]), Array(expected[range]), 2e-3)
+    }
+    #expect(stream.recoveries == 0)
+  }
+
+  @Test func savedAndLoadedAgainItIsTheSameModel() throws {
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("legato-\(UUID().uuidString)")
+      .path
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let sizes = try #require(SpectralCodecConfiguration.preset("tiny"))
+    let codec = try SpectralCodec(sizes, weights: RandomWeights(seed: 1, everywhere: 0.05))
+    try CodecPackage.write(
+      to: folder + "/codec", configuration: .init(name: "tiny", licence: "Apache-2.0", codec: sizes),
+      weights: codec.weights, format: nil, card: "")
+    let model = try ContinuousModelTests.model()
+    try ModelPackage.write(
+      to: folder + "/model",
+      configuration: .init(name: "a", licence: "Apache-2.0", model: model.configuration),
+      weights: model.weights, format: nil, codec: CodecPackage(path: folder + "/codec"), card: "")
+    let loaded = try ModelPackage(path: folder + "/model")
+    #expect(loaded.model.configuration == model.configuration)
+    for (before, after) in [
+      (model.weights, loaded.model.weights), (codec.weights, loaded.codec.codec.weights),
+    ] {
+      #expect(before.map(\.name) == after.map(\.name) && before.map(\.shape) == after.map(\.shape))
+      #expect(zip(before, after).allSatisfy { $0.floats() == $1.floats() })
+    }
+    func rollout(_ model: ContinuousModel) -> [Float] {
+      let stream = LatentStream(model: model, engine: CPUEngine(threads: 1), options: .init(seed: 1))
+      return (0..<10).flatMap { _ in Array(stream.next()) }
+    }
+    #expect(rollout(model) == rollout(loaded.model))
+  }
+}
