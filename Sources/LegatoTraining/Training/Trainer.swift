@@ -56,11 +56,11 @@ public final class Trainer {
     if recipe.threads > 0 { try TorchRuntime.setThreads(recipe.threads) }
     let device = try recipe.device.resolved()
     let backend = try TorchBackend(device: device)
+    StopSignal.install()
     if options.checkOnly {
       let task = try makeTask(recipe, cache: path + "/.audio")
       return try TrainingCheck(recipe: recipe, task: task, backend: backend, style: options.style).run()
     }
-    StopSignal.install()
     let folder = try RunFolder(path: path, recipe: recipe)
     do {
       let task = try makeTask(recipe, cache: path + "/.audio")
