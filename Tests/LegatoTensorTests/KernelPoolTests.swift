@@ -1,4 +1,5 @@
 import CKernels
+import Foundation
 import Testing
 
 @Suite struct KernelPoolTests {
@@ -61,6 +62,115 @@ import Testing
       #expect((0..<n).allSatisfy { x[$0] == Float(round) })
       try await Task.sleep(for: .milliseconds(round % 4))
     }
+  }
+
+  /// Adds 1 to each of `count` numbers in place, so that a share that is left out and one that is done twice both show.
+  /// Now and then (i.1, per mille) the thread sleeps with the share in its hands.
+  private func counting(
+    _ x: UnsafeMutablePointer<Float>, _ count: Int, stopping: Int = 0, shares: Int32 = 1
+  ) -> lk_call {
+    var call = lk_call()
+    call.kernel = { call, share, shares in
+      guard let call = call?.pointee, let x = call.p.0?.assumingMemoryBound(to: Float.self) else { return }
+      if call.i.1 > 0, Int64.random(in: 0..<1000) < call.i.1 { usleep(.random(in: 0..<300)) }
+      let n = call.i.0
+      for j in n * Int64(share) / Int64(shares)..<n * Int64(share + 1) / Int64(shares) { x[Int(j)] += 1 }
+    }
+    call.p.0 = UnsafeMutableRawPointer(x)
+    call.i.0 = Int64(count)
+    call.i.1 = Int64(stopping)
+    call.parallel = shares
+    return call
+  }
+
+  /// Several pools at once with more threads than processors; workers come late, or stop in the middle of a share.
+  @Test func stress() async {
+    let late: @convention(c) (UnsafeMutableRawPointer?) -> Void = { _ in
+      if Int.random(in: 0..<10) == 0 { usleep(.random(in: 0..<200)) }
+    }
+    let wrong = await withTaskGroup(of: Int.self) { group in
+      for (user, threads) in [2, 3, 4, 8, 2, 5, 16, 32].enumerated() {
+        group.addTask {
+          await withCheckedContinuation { done in
+            Thread.detachNewThread {
+              guard let pool = lk_pool_create_gated(Int32(threads), user % 2 == 0 ? late : { _ in }, nil)
+              else {
+                return done.resume(returning: -1)
+              }
+              let n = 257
+              let x = UnsafeMutablePointer<Float>.allocate(capacity: n)
+              x.initialize(repeating: 0, count: n)
+              var (wrong, expected) = (0, Float(0))
+              for _ in 0..<400 {
+                // The plan is gone once it has run: a late worker that looked at it would be found by a sanitizer.
+                let plan = (0..<Int.random(in: 1...6)).map { _ in
+                  counting(x, n, stopping: user % 4 < 2 ? 0 : 5, shares: .random(in: 0...70))
+                }
+                lk_run(pool, plan, Int64(plan.count))
+                expected += Float(plan.count)
+                wrong += (0..<n).count { x[$0] != expected }
+                if Int.random(in: 0..<50) == 0 { usleep(.random(in: 0..<200)) }
+              }
+              lk_pool_destroy(pool)
+              x.deallocate()
+              done.resume(returning: wrong)
+            }
+          }
+        }
+      }
+      return await group.reduce(into: []) { $0.append($1) }
+    }
+    #expect(wrong == [Int](repeating: 0, count: 8))
+  }
+
+  /// The caller does everything when no worker ever gets to work. It would wait for ever if it waited for one.
+  @Test(.timeLimit(.minutes(1)), arguments: [2, 8, 32]) func aloneAmongBlockedWorkers(_ threads: Int32) throws
+  {
+    let lock = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
+    pthread_mutex_init(lock, nil)
+    pthread_mutex_lock(lock)
+    let blocked: @convention(c) (UnsafeMutableRawPointer?) -> Void = { context in
+      guard let lock = context?.assumingMemoryBound(to: pthread_mutex_t.self) else { return }
+      pthread_mutex_lock(lock)
+      pthread_mutex_unlock(lock)
+    }
+    let pool = try #require(lk_pool_create_gated(threads, blocked, lock) as OpaquePointer?)
+    let n = 1000
+    let x = UnsafeMutablePointer<Float>.allocate(capacity: n)
+    x.initialize(repeating: 0, count: n)
+    let plan = [lk_call](repeating: counting(x, n), count: 500)
+    lk_run(pool, plan, Int64(plan.count))
+    #expect((0..<n).allSatisfy { x[$0] == 500 })
+    pthread_mutex_unlock(lock)
+    // Workers that were held up on one call take part in another as if nothing had been.
+    lk_run(pool, plan, Int64(plan.count))
+    #expect((0..<n).allSatisfy { x[$0] == 1000 })
+    lk_pool_destroy(pool)
+    pthread_mutex_destroy(lock)
+    lock.deallocate()
+    x.deallocate()
+  }
+
+  /// Threads that cannot all run cost little against one that works alone.
+  @Test func farMoreThreadsThanProcessors() throws {
+    let one = try #require(lk_pool_create(1) as OpaquePointer?)
+    let many = try #require(lk_pool_create(32) as OpaquePointer?)
+    defer {
+      lk_pool_destroy(one)
+      lk_pool_destroy(many)
+    }
+    let n = 20_000
+    let x = UnsafeMutablePointer<Float>.allocate(capacity: n)
+    defer { x.deallocate() }
+    x.initialize(repeating: 0, count: n)
+    let plan = [lk_call](repeating: call(n, 1, x, x, parallel: true), count: 400)
+    func time(_ pool: OpaquePointer) -> Duration {
+      ContinuousClock().measure { lk_run(pool, plan, Int64(plan.count)) }
+    }
+    let times = (0..<21).map { _ in (time(one), time(many)) }
+    let (alone, together) = (times.map(\.0).sorted()[10], times.map(\.1).sorted()[10])
+    #expect(together < alone * 5 + .milliseconds(2), "32 threads \(together), one \(alone)")
+    #expect((0..<n).allSatisfy { x[$0] == Float(42 * 400) })
   }
 
   @Test func manyPools() throws {

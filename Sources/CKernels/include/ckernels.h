@@ -1,7 +1,7 @@
 // The kernels of Legato's CPU engine.
 //
 // A plan is an array of `lk_call`. Every kernel has one signature, reads its operands from the call and does
-// the share `thread` of `threads` of the work. Work is split over outputs, never over a summed dimension, so
+// the share `thread` of `threads` of the work; a share may be empty, and one thread may do several. Work is split over outputs, never over a summed dimension, so
 // that results do not depend on the number of threads; a row's result does not depend on how many rows there are.
 #pragma once
 #include <stddef.h>
@@ -23,7 +23,7 @@ struct lk_call {
   void *p[LK_MAX_POINTERS];   // operands, as each kernel's comment says; absent ones are null
   int64_t i[LK_MAX_INTS];
   float f[4];
-  int32_t parallel;           // 0: the caller's thread alone, 1: split over the pool
+  int32_t parallel;           // 0: the caller's thread alone, 1: split over the pool, more: into so many shares at most
 };
 
 // Instruction sets, slowest first. LEGATO_ISA=scalar|avx2|avx512|neon forces a slower one.
@@ -112,11 +112,15 @@ lk_fft *lk_fft_create(int64_t n);
 void lk_fft_destroy(lk_fft *plan);
 
 // Threads. A pool of `threads` (the caller's included). Denormals are flushed in lk_run on every thread and the caller's mode restored.
-// A barrier spins at most about 50 microseconds, then sleeps. One lk_run at a time on one pool.
+// A call is cut into shares that whoever is there takes; the caller never waits for a worker that has not begun, so workers
+// without a processor cost little. A waiting thread spins at most some 30 microseconds, then sleeps. One lk_run at a time on one pool.
 typedef struct lk_pool lk_pool;
 lk_pool *lk_pool_create(int threads);
 void lk_pool_destroy(lk_pool *pool);
 int lk_pool_threads(const lk_pool *pool);
+// For tests: every worker calls `gate(context)` after it has seen work and before it takes some; all must return for the pool to end.
+// Calls are always shared, where another pool works with the caller alone for a while when help costs more than it brings.
+lk_pool *lk_pool_create_gated(int threads, void (*gate)(void *context), void *context);
 void lk_run(lk_pool *pool, const lk_call *calls, int64_t count);
 
 // Philox 4x32-10 (Salmon et al. 2011). Block `index` of stream (key): out[4]. The same everywhere.

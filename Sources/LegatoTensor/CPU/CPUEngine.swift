@@ -110,6 +110,8 @@ public final class CPUEngine: Backend {
 
   /// Work below which waking other threads costs more than it saves.
   private static let parallelThreshold = 32_768
+  /// Work that a thread takes at a time, at least: about a microsecond.
+  private static let shareSize = 8_192
 
   func resolve(
     _ call: LoweredCall, operands: [CPUHandle], output: CPUHandle,
@@ -141,7 +143,9 @@ public final class CPUEngine: Backend {
       let floats = raw.bindMemory(to: Float.self)
       for (index, value) in call.floats.enumerated() { floats[index] = value }
     }
-    resolved.parallel = threads > 1 && call.work >= Self.parallelThreshold ? 1 : 0
+    if threads > 1 && call.work >= Self.parallelThreshold {
+      resolved.parallel = Int32(min(call.work / Self.shareSize, 64))
+    }
     return resolved
   }
 
