@@ -30,7 +30,7 @@ let package = Package(
     .target(name: "LegatoNN", dependencies: ["LegatoTensor"], swiftSettings: strict),
     .target(name: "LegatoCodecs", dependencies: ["LegatoNN"], swiftSettings: strict),
     .target(name: "LegatoModels", dependencies: ["LegatoCodecs", "LegatoNN"], swiftSettings: strict),
-    .target(name: "LegatoAudio", swiftSettings: strict),
+    .target(name: "LegatoAudio", dependencies: ["LegatoTensor"], swiftSettings: strict),
     .target(name: "Legato", dependencies: ["LegatoAudio", "LegatoModels"], swiftSettings: strict),
 
     // Training and tools.

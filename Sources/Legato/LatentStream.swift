@@ -17,6 +17,7 @@ public final class LatentStream {
   private let backbone: Plan
   private let sampler: Plan
   private let start: [Float]
+  private let fingerprint: UInt64
   /// The latent to be fed next, as drawn.
   private var latent: [Float]
   private let noise: UnsafeMutableBufferPointer<Float>
@@ -47,6 +48,7 @@ public final class LatentStream {
     }
     self.state = state
     self.dimension = dimension
+    fingerprint = model.fingerprint
     start = model.start.floats()
     latent = start
     checkpointLatent = start
@@ -154,6 +156,7 @@ public final class LatentStream {
 extension LatentStream {
   /// Everything that the future of a stream depends on, besides options.
   public struct Snapshot: Sendable {
+    let fingerprint: UInt64
     var state: [UInt8]
     var latent: [Float]
     var position: Int
@@ -161,12 +164,13 @@ extension LatentStream {
   }
 
   public func save() -> Snapshot {
-    Snapshot(state: state.save(), latent: latent, position: position, draws: draws)
+    Snapshot(
+      fingerprint: fingerprint, state: state.save(), latent: latent, position: position, draws: draws)
   }
 
   /// Throws ``GenerationError`` where the snapshot belongs to another model.
   public func restore(_ snapshot: Snapshot) throws {
-    guard snapshot.latent.count == dimension, state.restore(snapshot.state) else {
+    guard snapshot.fingerprint == fingerprint, state.restore(snapshot.state) else {
       throw GenerationError("the saved state belongs to another model")
     }
     latent = snapshot.latent

@@ -103,21 +103,24 @@ public final class Session {
 
   /// State of a session, to go back to or to go on from later, with the same package.
   public struct Snapshot: Sendable {
+    let codecHash: String
     var latents: LatentStream.Snapshot
     var decoder: [UInt8]
     var pending: Int
   }
 
   public func save() -> Snapshot {
-    Snapshot(latents: latents.save(), decoder: decoderState.save(), pending: pending)
+    Snapshot(
+      codecHash: package.codec.hash, latents: latents.save(), decoder: decoderState.save(), pending: pending)
   }
 
   /// Throws ``GenerationError`` where the snapshot belongs to another package.
   public func restore(_ snapshot: Snapshot) throws {
-    guard decoderState.restore(snapshot.decoder) else {
+    guard snapshot.codecHash == package.codec.hash, snapshot.decoder.count == decoderState.byteCount else {
       throw GenerationError("the saved state belongs to another codec")
     }
     try latents.restore(snapshot.latents)
+    _ = decoderState.restore(snapshot.decoder)
     pending = snapshot.pending
   }
 }

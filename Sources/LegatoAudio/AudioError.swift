@@ -57,9 +57,9 @@ extension AudioError: CustomStringConvertible {
     case .cannotWrite(let path, let reason):
       "\(path): cannot be written: \(reason)."
     case .diskFull(let path):
-      "\(path): the disk is full; nothing was left behind. Free some space or write elsewhere."
+      "\(path): the disk is full. Free some space or write elsewhere."
     case .outputClosed(let path):
-      "\(path == "-" ? "standard output" : path): closed by its reader; writing stopped."
+      "\(path): closed by its reader; writing stopped."
     case .resampling(let reason):
       "Resampling failed: \(reason)."
     case .invalidArgument(let name, let reason):

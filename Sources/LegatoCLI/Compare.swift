@@ -41,9 +41,9 @@ struct Compare: ParsableCommand {
           seconds: a.duration, mel_distance: mel, spectral_convergence: stft.spectralConvergence,
           log_magnitude: stft.logMagnitude))
     } else {
-      StandardOutput.line("mel distance          \(rounded(mel))")
-      StandardOutput.line("spectral convergence  \(rounded(stft.spectralConvergence))")
-      StandardOutput.line("log-magnitude         \(rounded(stft.logMagnitude))")
+      try StandardOutput.line("mel distance          \(rounded(mel))")
+      try StandardOutput.line("spectral convergence  \(rounded(stft.spectralConvergence))")
+      try StandardOutput.line("log-magnitude         \(rounded(stft.logMagnitude))")
     }
   }
 

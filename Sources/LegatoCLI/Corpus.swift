@@ -90,14 +90,14 @@ struct Corpus: ParsableCommand {
     if reporting.json { return try StandardOutput.json(CorpusReport(summary)) }
     if reporting.quiet { return }
     func hours(_ value: Double) -> String { String(format: "%.2f h", value) }
-    StandardOutput.line(
+    try StandardOutput.line(
       "\(summary.manifest.path)  \(summary.pieces) pieces, \(hours(summary.hours)) (\(summary.rendered) rendered now)"
     )
     let splits = summary.hoursBySplit.sorted { $0.key.rawValue < $1.key.rawValue }
       .map { "\($0.key.rawValue) \(hours($0.value))" }
-    StandardOutput.line("splits: \(splits.joined(separator: ", "))")
+    try StandardOutput.line("splits: \(splits.joined(separator: ", "))")
     if !summary.heldOutInstruments.isEmpty {
-      StandardOutput.line("held-out instruments: \(summary.heldOutInstruments.joined(separator: ", "))")
+      try StandardOutput.line("held-out instruments: \(summary.heldOutInstruments.joined(separator: ", "))")
     }
   }
 }

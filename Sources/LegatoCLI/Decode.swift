@@ -61,16 +61,23 @@ struct Decode: ParsableCommand {
         input, codec: package, to: output, format: format, threads: threads.value,
         isCancelled: { StopSignal.isRequested })
     }
-    if let picture { try PictureSketch.draw(file: output, to: picture) }
-    if reporting.quiet, !reporting.json { return }
+    let failure = PictureSketch.failure {
+      if let picture { try PictureSketch.draw(file: output, to: picture) }
+    }
+    let report = DecodeReport(
+      path: output, seconds: summary.seconds, picture: failure == nil ? picture : nil)
+    if !reporting.quiet || reporting.json { try tell(report) }
+    if let failure { throw failure }
+  }
+
+  private func tell(_ report: DecodeReport) throws {
     let text =
-      reporting.json
-      ? try JSONLine.text(DecodeReport(path: output, seconds: summary.seconds, picture: picture))
-      : "\(output)  \(String(format: "%.1f", summary.seconds)) s"
-    if output == OutputNames.standardOutput {
+      try reporting.json
+      ? JSONLine.text(report) : "\(report.path)  \(String(format: "%.1f", report.seconds)) s"
+    if report.path == OutputNames.standardOutput {
       StandardError.write(text + "\n")
     } else {
-      StandardOutput.line(text)
+      try StandardOutput.line(text)
     }
   }
 }

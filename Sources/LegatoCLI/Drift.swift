@@ -186,11 +186,11 @@ struct Drift: ParsableCommand {
       text += "\n## \(name)\n\nTemperature \(options.temperature), context noise \(options.contextNoise), "
       text += "\(options.steps) steps. \(report.markdown)"
     }
-    try text.write(toFile: output + ".md", atomically: true, encoding: .utf8)
+    try DurableFile.write(Array(text.utf8), to: output + ".md")
     if reporting.json {
       for (name, report) in reports { try StandardOutput.json(NamedReport(name: name, report: report)) }
     } else if !reporting.quiet {
-      StandardOutput.line("\(output).md\n\(output).svg")
+      try StandardOutput.line("\(output).md\n\(output).svg")
     }
   }
 

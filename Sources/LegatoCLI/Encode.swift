@@ -36,6 +36,12 @@ struct Encode: ParsableCommand {
   @OptionGroup var threads: ThreadsOption
   @OptionGroup var reporting: OutputOptions
 
+  func validate() throws {
+    if output == OutputNames.standardOutput {
+      throw ValidationError("--output -: latents are a file that is read at any place; name one")
+    }
+  }
+
   func run() throws {
     let package = try CodecPackage(path: PackageLocation.findCodec(codec))
     let output =
@@ -53,7 +59,7 @@ struct Encode: ParsableCommand {
           path: output, frames: summary.frames, dimension: dimension, seconds: summary.seconds,
           codec: package.configuration.name, codec_hash: package.hash))
     } else if !reporting.quiet {
-      StandardOutput.line(
+      try StandardOutput.line(
         "\(output)  \(summary.frames) latents of \(dimension) dimensions, codec \(package.configuration.name)"
       )
     }

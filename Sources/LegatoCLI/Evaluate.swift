@@ -82,7 +82,7 @@ struct Evaluate: ParsableCommand {
     }
     progress.finish()
     for result in results {
-      if reporting.json { try StandardOutput.json(result) } else { StandardOutput.line(result.text) }
+      if reporting.json { try StandardOutput.json(result) } else { try StandardOutput.line(result.text) }
     }
     if let picture {
       try chart(results, name: package.configuration.name, rate: data.frameRate).write(to: picture)

@@ -116,8 +116,9 @@ struct Generate: ParsableCommand {
         prompt: recording, includesPrompt: includePrompt,
         picture: picture.map { OutputNames.numbered($0, index, of: count) },
         progress: reporting.terminalProgress)
-      let report = try piece.make(package: package, options: options, threads: threads.threads)
+      let (report, failure) = try piece.make(package: package, options: options, threads: threads.threads)
       try tell(report)
+      if let failure { throw failure }
       if StopSignal.isRequested { break }
     }
     if let code = StopSignal.exitCode { throw ExitCode(code) }
@@ -128,7 +129,7 @@ struct Generate: ParsableCommand {
     let text = reporting.json ? try JSONLine.text(report) : reporting.quiet ? nil : report.text
     guard let text else { return }
     // Standard output may carry the sound.
-    if streams { StandardError.write(text + "\n") } else { StandardOutput.line(text) }
+    if streams { StandardError.write(text + "\n") } else { try StandardOutput.line(text) }
   }
 }
 

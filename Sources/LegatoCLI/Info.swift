@@ -22,6 +22,6 @@ struct Info: ParsableCommand {
 
   func run() throws {
     let report = try InfoReport.make(path: PackageLocation.find(path))
-    StandardOutput.line(json ? try report.json : report.text)
+    try StandardOutput.line(json ? report.json : report.text)
   }
 }

@@ -41,13 +41,22 @@ struct LegatoCommand: AsyncParsableCommand {
     // A player that is closed while we stream to it is reported where we write, not by a signal.
     signal(SIGPIPE, SIG_IGN)
     hearSignals()
+    var kind: any ParsableCommand.Type = Self.self
     do {
       var command = try parseAsRoot()
+      kind = type(of: command)
       if var asynchronous = command as? any AsyncParsableCommand {
         try await asynchronous.run()
       } else {
         try command.run()
       }
+    } catch let error as ValidationError {
+      // An option that made no sense only once others were known: the parser would tell the root's usage.
+      let name = kind.configuration.commandName ?? "\(kind)".lowercased()
+      StandardError.write(
+        "Error: \(error.message)\nUsage: \(usageString(for: kind))\n"
+          + "  See 'legato \(name) --help' for more information.\n")
+      exit(withError: ExitCode.validationFailure)
     } catch {
       // What the parser raised itself (usage errors, help, version, exit codes) it also knows how to tell.
       let isOwn = error is ExitCode || exitCode(for: error) != .failure

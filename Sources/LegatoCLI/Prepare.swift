@@ -71,17 +71,17 @@ struct Prepare: ParsableCommand {
       if reporting.json {
         try StandardOutput.json(PrepareSummary(report, folder: output))
       } else {
-        tell(report)
+        try tell(report)
       }
     } catch let error as PrepareError where error.kind == .badOption {
       throw ValidationError(error.description)
     }
   }
 
-  private func tell(_ report: PrepareReport) {
+  private func tell(_ report: PrepareReport) throws {
     for skipped in report.skipped { StandardError.write("skipped \(skipped.path): \(skipped.reason)\n") }
     if !reporting.quiet {
-      StandardOutput.line(
+      try StandardOutput.line(
         "\(output)  \(report.encoded) recordings encoded, \(report.kept) were there, \(report.skipped.count) skipped"
       )
       if let index = report.index {
@@ -89,11 +89,11 @@ struct Prepare: ParsableCommand {
         let splits = frames.map {
           "\($0.0.rawValue) \(String(format: "%.2f h", Double($0.1) / index.frameRate / 3600))"
         }
-        StandardOutput.line(
+        try StandardOutput.line(
           "\(index.pieces.count) pieces, \(splits.joined(separator: ", ")); codec \(index.codecName)")
-        if let check = index.reconstruction { StandardOutput.line("reconstruction: \(Self.text(check))") }
+        if let check = index.reconstruction { try StandardOutput.line("reconstruction: \(Self.text(check))") }
       } else {
-        StandardOutput.line(
+        try StandardOutput.line(
           "\(report.missingShards) of \(report.shards) shards are still to be made by the other parts")
       }
     }

@@ -96,17 +96,18 @@ struct Train: ParsableCommand {
     if reporting.quiet || check { return }
     switch outcome.end {
     case .interrupted:
-      StandardOutput.line("\(folder): stopped at step \(outcome.step); the same command goes on from there")
+      try StandardOutput.line(
+        "\(folder): stopped at step \(outcome.step); the same command goes on from there")
     case .timeLimit:
-      StandardOutput.line(
+      try StandardOutput.line(
         "\(folder): time is up at step \(outcome.step); the same command goes on from there")
-    case .finished: StandardOutput.line("\(folder): finished at step \(outcome.step)")
+    case .finished: try StandardOutput.line("\(folder): finished at step \(outcome.step)")
     }
     guard let package = outcome.package else { return }
-    StandardOutput.line("package  \(package)")
-    StandardOutput.line("look     legato info \(package)")
+    try StandardOutput.line("package  \(package)")
+    try StandardOutput.line("look     legato info \(package)")
     if FileManager.default.fileExists(atPath: package + "/model.safetensors") {
-      StandardOutput.line("hear     legato generate --model \(package) --output out.wav")
+      try StandardOutput.line("hear     legato generate --model \(package) --output out.wav")
     }
   }
 }

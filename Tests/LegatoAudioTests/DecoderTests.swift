@@ -79,6 +79,35 @@ private let hasSndFile = (try? SndFileLibrary.shared.get()) != nil
     }
   }
 
+  @Test func withNothingInstalledOneOddFileIsOneOddFile() throws {
+    try withFolder { folder in
+      let missing = Result<SndFileLibrary, any Error> { try SndFileLibrary(candidates: ["libnothere.so"]) }
+      func failure(_ name: String, _ bytes: Data) throws -> AudioError? {
+        try bytes.write(to: URL(fileURLWithPath: folder + "/" + name))
+        return #expect(throws: AudioError.self) {
+          try AudioFileReader(path: folder + "/" + name, decoders: Decoders(sndFile: missing, ffmpeg: nil))
+        }
+      }
+      let text = Data("This is a text, not a sound.".utf8)
+      guard case .notAudio(_, let reason)? = try failure("notes.wav", text) else {
+        return #expect(Bool(false), "a text")
+      }
+      #expect(reason.contains("libsndfile"))
+      // What libsndfile would read, by its name or by its head, stops everything: its kind would be left out silently.
+      for name in ["a.flac", "A.MP3"] {
+        guard case .libraryMissing? = try failure(name, text) else {
+          return #expect(Bool(false), "\(name)")
+        }
+      }
+      var wav = WAVBytes()
+      wav.format(tag: 2)
+      wav.chunk("data", [0, 0, 0, 0])
+      guard case .libraryMissing? = try failure("adpcm.wav", Data(wav.bytes)) else {
+        return #expect(Bool(false), "a WAV that is not ours")
+      }
+    }
+  }
+
   @Test(.enabled(if: hasFFmpeg && hasSndFile)) func withoutFFmpegTheErrorNamesIt() throws {
     try withFolder { folder in
       let path = try encoded(folder, "a.m4a")

@@ -64,6 +64,7 @@ import Testing
     logarithmic.xScale = .logarithmic
     try logarithmic.write(to: folder + "/log.png")
     let ramp = (0..<240 * 40).map { ColorMap.table[$0 % 240] }
-    try OutputFile.write(PNG.encode(width: 240, height: 40, pixels: ramp), to: folder + "/ramp.png")
+    try Data(PNG.encode(width: 240, height: 40, pixels: ramp)).write(
+      to: URL(fileURLWithPath: folder + "/ramp.png"))
   }
 }

@@ -224,7 +224,7 @@ struct WAVBytes {
           bytes[12 + Int(seed >> 33) % (bytes.count - 12)] = UInt8(truncatingIfNeeded: seed >> 20)
         }
         let path = folder + "/f.wav"
-        try OutputFile.write(bytes, to: path)
+        try Data(bytes).write(to: URL(fileURLWithPath: path))
         do {
           let source = try WAVSource(ByteStream(path: path))
           _ = try source.read(100)

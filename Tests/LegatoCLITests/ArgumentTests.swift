@@ -14,7 +14,7 @@ import Testing
   @Test func endless() { #expect(GenerationLength(argument: "endless") == .endless) }
 
   @Test(arguments: [
-    "", "0", "-5", "nan", "inf", "1e9", "5 m", "m", "5x", "1m1h", "1.5m", "٣", "1.2.3", "infinity",
+    "", "-5", "nan", "inf", "1e9", "5 m", "m", "5x", "1m1h", "1.5m", "٣", "1.2.3", "infinity",
   ])
   func nonsenseDurations(text: String) { #expect(GenerationLength(argument: text) == nil) }
 
@@ -46,6 +46,15 @@ import Testing
     let generate = try #require(command as? Generate)
     #expect(generate.seed.value() == .max)
     #expect(generate.duration == .endless)
+  }
+
+  @Test func noLengthNamesTheRange() {
+    do {
+      _ = try LegatoCommand.parseAsRoot(["generate", "--duration", "0"])
+      Issue.record("--duration 0 was accepted")
+    } catch {
+      #expect(LegatoCommand.message(for: error).contains("from 0.1 s to 365d"))
+    }
   }
 
   @Test(arguments: [["--time-limit", "soon"], ["--device", "gpu"], ["--threads", "0"]])

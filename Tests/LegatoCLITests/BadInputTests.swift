@@ -13,9 +13,11 @@ import Testing
     try TinyPackage.write(to: folder.path("tiny"))
   }
 
-  private func expectFailure(_ arguments: [String], _ parts: String..., status: Int32 = 1) throws {
+  private func expectFailure(
+    _ arguments: [String], _ parts: String..., status: Int32 = 1, asNobody: Bool = false
+  ) throws {
     let before = folder.contents
-    let result = try LegatoProcess.run(arguments, in: folder.url)
+    let result = try LegatoProcess.run(arguments, in: folder.url, asNobody: asNobody)
     #expect(!result.crashed)
     #expect(result.status == status, "\(arguments): \(result.error)")
     #expect(result.output.isEmpty)
@@ -59,6 +61,20 @@ import Testing
     try expectFailure(["info", "tiny"], "format_version 99 is newer")
   }
 
+  @Test func packageOfNoVersion() throws {
+    let wrong = [
+      ("\"x\"", "the value of 'format_version' is no Int"), ("0", "format_version is 0"),
+      ("-1", "format_version is -1"),
+    ]
+    var there = "1"
+    for (version, part) in wrong {
+      try replace(
+        "\"format_version\" : \(there)", by: "\"format_version\" : \(version)", in: "tiny/config.json")
+      try expectFailure(generate(), "tiny/config.json", part, "restore the file")
+      there = version
+    }
+  }
+
   @Test func codecFromTheFuture() throws {
     try replace("\"format_version\" : 1", by: "\"format_version\" : 2", in: "tiny/codec/config.json")
     try expectFailure(generate(), "codec/config.json", "newer")
@@ -71,12 +87,25 @@ import Testing
 
   @Test func absurdSizes() throws {
     try replace("\"layers\" : 2", by: "\"layers\" : 100000000", in: "tiny/config.json")
-    try expectFailure(generate(), "layers is 100000000")
+    try expectFailure(generate(), "tiny/config.json: layers is 100000000", "restore the file")
+    try replace("\"layers\" : 100000000", by: "\"layers\" : 2", in: "tiny/config.json")
+    try replace("\"heads\" : 2", by: "\"heads\" : 3", in: "tiny/config.json")
+    try expectFailure(generate(), "tiny/config.json: width 64 must divide into 3 heads", "restore the file")
+    try replace("\"fold\" : 4", by: "\"fold\" : 0", in: "tiny/codec/config.json")
+    try expectFailure(
+      ["info", "tiny/codec"], "tiny/codec/config.json: fold is 0", "restore the file")
+  }
+
+  @Test func missingConfiguration() throws {
+    try FileManager.default.removeItem(atPath: folder.path("tiny/config.json"))
+    try expectFailure(["info", "tiny"], "tiny: config.json is missing", "whole folder")
+    try FileManager.default.removeItem(atPath: folder.path("tiny/codec/config.json"))
+    try expectFailure(["info", "tiny/codec"], "tiny/codec: config.json is missing")
   }
 
   @Test func missingWeights() throws {
     try FileManager.default.removeItem(atPath: folder.path("tiny/model.safetensors"))
-    try expectFailure(generate(), "tiny/model.safetensors")
+    try expectFailure(generate(), "tiny/model.safetensors: the file is missing", "the package again, whole")
   }
 
   @Test func truncatedWeights() throws {
@@ -108,6 +137,12 @@ import Testing
     try expectFailure(generate(), "not the one that the model was trained with")
   }
 
+  @Test func codecOfAnotherRate() throws {
+    // The weights fit any rate.
+    try replace("\"sample_rate\" : 48000", by: "\"sample_rate\" : 96000", in: "tiny/codec/config.json")
+    try expectFailure(generate(), "tiny/codec/config.json", "not those that the model was trained with")
+  }
+
   @Test func promptsThatAreNoSound() throws {
     try Data("hello, this is no sound".utf8).write(to: folder.url.appendingPathComponent("text.wav"))
     try Data().write(to: folder.url.appendingPathComponent("empty.wav"))
@@ -135,13 +170,23 @@ import Testing
     try expectFailure(
       ["generate", "--model", "tiny", "--duration", "1", "--output", "tiny"], "it is a folder")
     try expectFailure(generate("--picture", "no/where/out.png"), "no/where/out.png", "folder does not exist")
-    if getuid() != 0 {
-      try FileManager.default.createDirectory(
-        atPath: folder.path("locked"), withIntermediateDirectories: false)
-      try FileManager.default.setAttributes([.posixPermissions: 0o500], ofItemAtPath: folder.path("locked"))
-      try expectFailure(
-        ["generate", "--model", "tiny", "--duration", "1", "--output", "locked/out.wav"], "permission denied")
-    }
+  }
+
+  @Test func foldersWithoutPermission() throws {
+    try FileManager.default.createDirectory(
+      atPath: folder.path("locked"), withIntermediateDirectories: false)
+    try FileManager.default.setAttributes([.posixPermissions: 0o555], ofItemAtPath: folder.path("locked"))
+    try AudioFile.write(
+      TinyPackage.recording(seconds: 1, sampleRate: 48_000, channels: 2), to: folder.path("a.wav"))
+    try expectFailure(
+      ["generate", "--model", "tiny", "--duration", "1", "--output", "locked/out.wav"],
+      "locked/out.wav: cannot be written: permission denied", asNobody: true)
+    try expectFailure(
+      ["encode", "a.wav", "--codec", "tiny", "--output", "locked/a.st"],
+      "locked/a.st: cannot create the file: permission denied", asNobody: true)
+    try expectFailure(
+      ["prepare", ".", "--codec", "tiny", "--output", "locked/latents"],
+      "locked/latents: the folder cannot be created: permission denied. Check", asNobody: true)
   }
 
   @Test func fullDisk() throws {
@@ -173,7 +218,8 @@ import Testing
     try expectFailure(
       ["prepare", "nowhere", "--codec", "tiny", "--output", "latents"], "nowhere: there is no such file")
     try expectFailure(
-      ["prepare", "empty", "--codec", "tiny", "--output", "l", "--parts", "0"], "parts", status: 64)
+      ["prepare", "empty", "--codec", "tiny", "--output", "l", "--parts", "0"], "parts",
+      "Usage: legato prepare", "legato prepare --help", status: 64)
     try Data("no sound".utf8).write(to: folder.url.appendingPathComponent("empty/a.wav"))
     try expectFailure(["prepare", "empty", "--codec", "tiny", "--output", "latents", "--quiet"], "a.wav")
   }

@@ -131,7 +131,7 @@ import Testing
       ["generate", "--model", "tiny", "--duration", "10h", "--output", "long.wav"], in: folder.url,
       output: FileHandle.nullDevice, error: FileHandle.nullDevice)
     // The writer's file aside appears once sound is being made.
-    for _ in 0..<600 where !folder.contents.contains(where: { $0.hasSuffix(".tmp") }) {
+    for _ in 0..<600 where !folder.contents.contains(where: { $0.hasSuffix(".partial") }) {
       try await Task.sleep(for: .milliseconds(20))
     }
     try await Task.sleep(for: .milliseconds(300))

@@ -7,19 +7,19 @@ import Testing
 
 @Suite struct SessionTests {
   /// A tiny random package: it makes noise, but every part of generation runs.
-  static func package() throws -> ModelPackage {
+  static func package(seed: UInt64 = 2, codecSeed: UInt64 = 1) throws -> ModelPackage {
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent("legato-\(UUID().uuidString)")
       .path
     defer { try? FileManager.default.removeItem(atPath: folder) }
     let codecConfiguration = try #require(SpectralCodecConfiguration.preset("tiny"))
-    let codec = try SpectralCodec(codecConfiguration, weights: RandomWeights(seed: 1))
+    let codec = try SpectralCodec(codecConfiguration, weights: RandomWeights(seed: codecSeed))
     try CodecPackage.write(
       to: folder + "/codec",
       configuration: .init(name: "tiny", licence: "Apache-2.0", codec: codecConfiguration),
       weights: codec.weights, format: nil, card: "")
     var configuration = try #require(ContinuousModelConfiguration.preset("tiny"))
     configuration.backbone.window = 8
-    let model = try ContinuousModel(configuration, weights: RandomWeights(seed: 2, everywhere: 0.02))
+    let model = try ContinuousModel(configuration, weights: RandomWeights(seed: seed, everywhere: 0.02))
     try ModelPackage.write(
       to: folder + "/model", configuration: .init(name: "tiny", licence: "Apache-2.0", model: configuration),
       weights: model.weights, format: .bfloat16, codec: CodecPackage(path: folder + "/codec"), card: "a card")
@@ -90,6 +90,22 @@ import Testing
     let other = Session(package, options: .init(seed: 3), threads: 2)
     try other.restore(saved)
     #expect((0..<10).map { _ in other.next().channels } == expected)
+  }
+
+  @Test func aStateOfAnotherPackageIsRefused() throws {
+    let session = Session(try Self.package(), options: .init(seed: 3), threads: 1)
+    for _ in 0..<3 { _ = session.next() }
+    let saved = session.save()
+    // Of equal sizes, so that only the weights tell.
+    for other in [try Self.package(seed: 5), try Self.package(codecSeed: 6)] {
+      let theirs = Session(other, options: .init(seed: 3), threads: 1)
+      #expect(throws: GenerationError.self) { try theirs.restore(saved) }
+      // Nothing of it was taken over.
+      let fresh = Session(other, options: .init(seed: 3), threads: 1)
+      #expect((0..<3).map { _ in theirs.next().channels } == (0..<3).map { _ in fresh.next().channels })
+    }
+    // The same package loaded once more is the same package.
+    try Session(try Self.package(), threads: 1).restore(saved)
   }
 
   @Test func optionsChangeWhileItPlays() throws {

@@ -16,7 +16,8 @@ struct Decoders {
     let stream = try ByteStream(path: path)
     let head = try stream.peek(12)
     if head.isEmpty { throw AudioError.empty(path: path) }
-    if WAVHeader.isWAV(head) {
+    let isWAV = WAVHeader.isWAV(head)
+    if isWAV {
       do {
         if stream.length != nil { try stream.seek(to: 0) }
         return try WAVSource(stream)
@@ -30,6 +31,9 @@ struct Decoders {
     var failure: any Error
     do {
       return try SndFileSource(path: path, library: sndFile.get())
+    } catch AudioError.libraryMissing(let name, let install) where !isWAV && !Self.isSndFileName(path) {
+      // One file that nothing shows to be sound is no reason to give up all others.
+      failure = AudioError.notAudio(path: path, reason: "no WAV; other formats need \(name): \(install)")
     } catch {
       failure = error
     }
@@ -48,5 +52,11 @@ struct Decoders {
       }
     #endif
     throw failure
+  }
+
+  /// Whether a file is named like one that libsndfile reads and we do not.
+  private static func isSndFileName(_ path: String) -> Bool {
+    ["flac", "ogg", "oga", "opus", "mp3", "aif", "aiff", "aifc", "caf", "au", "snd", "w64"]
+      .contains { path.lowercased().hasSuffix("." + $0) }
   }
 }

@@ -1,3 +1,5 @@
+import LegatoTensor
+
 /// Writes a WAV file, or a WAV stream to standard output, chunk by chunk.
 ///
 /// A file is written aside in its own folder and renamed by ``finish()``; past 4 GB it becomes RF64 (EBU
@@ -33,7 +35,7 @@ public final class WAVWriter {
   private let sampleRate: Int
   private let channels: Int
   private let format: Format
-  private let output: OutputFile
+  private let output: DurableFile
   private let rf64Threshold: Int
   private var dataBytes = 0
 
@@ -61,8 +63,8 @@ public final class WAVWriter {
     self.channels = channels
     self.format = format
     self.rf64Threshold = rf64Threshold
-    output = try OutputFile(path: path)
-    try output.write(header(complete: false))
+    output = try AudioError.writing { try DurableFile(path: path) }
+    try write(header(complete: false))
   }
 
   /// Appends planar samples `[channel][frame]`, full scale ±1. On a stream they are out when this returns.
@@ -80,7 +82,7 @@ public final class WAVWriter {
       }
     }
     let bytes = encode(chunk)
-    try output.write(bytes)
+    try write(bytes)
     dataBytes += bytes.count
     framesWritten += chunk[0].count
   }
@@ -93,15 +95,19 @@ public final class WAVWriter {
   /// Completes the file: sizes are filled in and it is renamed into place.
   public func finish() throws {
     if output.isSeekable {
-      if dataBytes % 2 == 1 { try output.write([0]) }
-      try output.patch(header(complete: true), at: 0)
+      if dataBytes % 2 == 1 { try write([0]) }
+      try write(header(complete: true), at: 0)
     }
-    try output.finish()
+    try AudioError.writing { try output.commit() }
   }
 
   /// Gives up: what was written aside is removed. Does nothing after ``finish()``.
   public func cancel() {
     output.cancel()
+  }
+
+  private func write(_ bytes: [UInt8], at offset: Int? = nil) throws {
+    try AudioError.writing { try output.write(bytes, at: offset) }
   }
 
   private func encode(_ chunk: [[Float]]) -> [UInt8] {

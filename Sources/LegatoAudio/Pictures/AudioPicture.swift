@@ -1,3 +1,5 @@
+import LegatoTensor
+
 /// Pictures of sound as PNG files: waveform over spectrogram, or several spectrograms to compare.
 public struct AudioPicture: Sendable {
   /// How frequencies are spread over the height.
@@ -61,7 +63,7 @@ public struct AudioPicture: Sendable {
 
   /// Writes ``png(_:title:)`` to a file, aside and then renamed. Throws ``AudioError``.
   public func write(_ buffer: AudioBuffer, title: String = "", to path: String) throws {
-    try OutputFile.write(png(buffer, title: title), to: path)
+    try AudioError.writing { try DurableFile.write(png(buffer, title: title), to: path) }
   }
 
   /// Spectrograms of several sounds on the same time, frequency and level scales.
@@ -102,7 +104,7 @@ public struct AudioPicture: Sendable {
   public func writeSpectrograms(
     _ items: [(title: String, buffer: AudioBuffer)], arrangement: Arrangement = .stacked, to path: String
   ) throws {
-    try OutputFile.write(spectrograms(items, arrangement: arrangement), to: path)
+    try AudioError.writing { try DurableFile.write(spectrograms(items, arrangement: arrangement), to: path) }
   }
 
   /// Axes need some length even when the sound has none.

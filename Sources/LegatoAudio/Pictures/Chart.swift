@@ -1,3 +1,5 @@
+import LegatoTensor
+
 /// A line chart or scatter plot, as SVG or PNG: training curves, drift by position, distributions.
 public struct Chart: Sendable {
   /// One line or cloud of points.
@@ -97,6 +99,6 @@ public struct Chart: Sendable {
   /// Throws ``AudioError``.
   public func write(to path: String) throws {
     let isSVG = path.lowercased().hasSuffix(".svg")
-    try OutputFile.write(isSVG ? Array(svg().utf8) : png(), to: path)
+    try AudioError.writing { try DurableFile.write(isSVG ? Array(svg().utf8) : png(), to: path) }
   }
 }

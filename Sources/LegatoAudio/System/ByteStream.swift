@@ -29,12 +29,12 @@ final class ByteStream {
       return
     }
     let descriptor = open(path, O_RDONLY | O_CLOEXEC)
-    guard descriptor >= 0 else { throw SystemError.reading(path, errno) }
+    guard descriptor >= 0 else { throw AudioError.reading(path, errno) }
     var status = stat()
     guard fstat(descriptor, &status) == 0 else {
       let code = errno
       close(descriptor)
-      throw SystemError.reading(path, code)
+      throw AudioError.reading(path, code)
     }
     let kind = status.st_mode & S_IFMT
     guard kind != S_IFDIR else {
@@ -98,7 +98,7 @@ final class ByteStream {
   /// Moves to an absolute byte; only for regular files.
   func seek(to target: Int) throws {
     precondition(length != nil, "ByteStream.seek: \(path) is not a regular file")
-    guard lseek(descriptor, off_t(target), SEEK_SET) >= 0 else { throw SystemError.reading(path, errno) }
+    guard lseek(descriptor, off_t(target), SEEK_SET) >= 0 else { throw AudioError.reading(path, errno) }
     ahead = []
     position = target
   }
@@ -115,7 +115,7 @@ final class ByteStream {
           filled = done
           return
         }
-        if errno != EINTR { throw SystemError.reading(path, errno) }
+        if errno != EINTR { throw AudioError.reading(path, errno) }
       }
     }
   }

@@ -21,7 +21,8 @@ import Foundation
     /// Starts `executable`; `label` names the stream in errors.
     init(executable: String, arguments: [String], label: String) throws {
       func failed(_ code: Int32) -> AudioError {
-        .cannotRead(path: label, reason: "\(executable) could not be started: \(SystemError.text(code))")
+        .cannotRead(
+          path: label, reason: "\(executable) could not be started: \(String(cString: strerror(code)))")
       }
       var ends: [Int32] = [0, 0]
       guard pipe(&ends) == 0 else { throw failed(errno) }

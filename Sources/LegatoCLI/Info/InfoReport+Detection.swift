@@ -22,6 +22,10 @@ extension InfoReport {
     }
     if has(LatentIndex.fileName) { return try latents(path) }
     if has("corpus.json") || has(CorpusManifest.fileName) { return try corpus(path) }
+    if has("codec/config.json") || has("codec.safetensors") {
+      throw CommandError(
+        "\(path): config.json is missing from this package; copy or download it again, the whole folder")
+    }
     // A checkpoint of which the last file was never written says so itself.
     if has("model.safetensors") { return checkpoint(try Checkpoint(path: path)) }
     throw CommandError(

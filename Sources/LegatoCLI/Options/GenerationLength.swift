@@ -13,6 +13,11 @@ enum GenerationLength: Equatable, ExpressibleByArgument {
       self = .endless
       return
     }
+    // No length at all is understood too, so that the range can be told.
+    if argument == "0" || argument == "0s" {
+      self = .seconds(0)
+      return
+    }
     if let whole = DurationText.seconds(argument) {
       self = .seconds(Double(whole))
       return

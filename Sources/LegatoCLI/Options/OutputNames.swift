@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import LegatoTensor
 
 /// Names of the files that a command writes.
 enum OutputNames {
@@ -34,20 +35,5 @@ enum OutputNames {
   }
 
   /// Fails before hours are spent on something that cannot be written in the end.
-  static func checkFolder(of path: String) throws {
-    let folder = (path as NSString).deletingLastPathComponent
-    let manager = FileManager.default
-    var isFolder: ObjCBool = false
-    let there = manager.fileExists(atPath: folder.isEmpty ? "." : folder, isDirectory: &isFolder)
-    guard there, isFolder.boolValue else {
-      throw CommandError("\(path): cannot be written: its folder does not exist; create it first")
-    }
-    guard manager.isWritableFile(atPath: folder.isEmpty ? "." : folder) else {
-      throw CommandError(
-        "\(path): cannot be written: permission denied; choose a folder that you may write to")
-    }
-    if manager.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
-      throw CommandError("\(path): cannot be written: it is a folder; give a file name")
-    }
-  }
+  static func checkFolder(of path: String) throws { try DurableFile.check(path: path) }
 }

@@ -19,7 +19,10 @@ struct GeneratedPiece {
   /// Seconds of fade when somebody stops it.
   private static let stopFade = 0.25
 
-  func make(package: ModelPackage, options: GenerationOptions, threads: Int?) throws -> GenerationReport {
+  /// - Returns: the report, and why there is no picture where it could not be drawn: the sound is there all the same.
+  func make(
+    package: ModelPackage, options: GenerationOptions, threads: Int?
+  ) throws -> (report: GenerationReport, pictureFailure: (any Error)?) {
     let codec = package.codec.codec
     if let picture { try OutputNames.checkFolder(of: picture) }
     let writer = try WAVWriter(path, sampleRate: codec.sampleRate, channels: codec.channels, format: format)
@@ -69,9 +72,11 @@ struct GeneratedPiece {
     line.finish()
     let spent = monotonicSeconds() - start
     try writer.finish()
-    if let picture, let sketch { try sketch.write(title: (path as NSString).lastPathComponent, to: picture) }
-    return GenerationReport(
-      path: path, picture: picture, seed: options.seed,
+    let pictureFailure = PictureSketch.failure {
+      if let picture { try sketch?.write(title: (path as NSString).lastPathComponent, to: picture) }
+    }
+    let report = GenerationReport(
+      path: path, picture: pictureFailure == nil ? picture : nil, seed: options.seed,
       seconds: Double(writer.framesWritten) / Double(codec.sampleRate),
       realTimeFactor: Double(made) / Double(codec.sampleRate) / max(spent, 1e-9),
       firstAudioMilliseconds: (firstAudio ?? spent) * 1000, recoveries: session.latents.recoveries,
@@ -81,5 +86,6 @@ struct GeneratedPiece {
       settings: .init(
         temperature: options.temperature, steps: options.steps, contextNoise: options.contextNoise,
         threads: session.threads, instructionSet: session.instructionSet))
+    return (report, pictureFailure)
   }
 }

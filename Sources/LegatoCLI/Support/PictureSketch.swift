@@ -28,5 +28,15 @@ struct PictureSketch {
     try sketch.write(title: (file as NSString).lastPathComponent, to: path)
   }
 
+  /// Why a picture could not be drawn, to be told after what was made in spite of it.
+  static func failure(of draw: () throws -> Void) -> (any Error)? {
+    do {
+      try draw()
+      return nil
+    } catch {
+      return error
+    }
+  }
+
   private var isFull: Bool { samples.count >= Self.seconds * sampleRate }
 }

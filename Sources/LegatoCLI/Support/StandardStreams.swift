@@ -1,4 +1,5 @@
 import Foundation
+import LegatoTensor
 import LegatoTraining
 
 /// Standard error: progress, messages, and summaries when standard output carries sound.
@@ -10,14 +11,17 @@ enum StandardError {
 
 /// Standard output: results.
 enum StandardOutput {
-  static func line(_ text: String) {
-    // `print` ends the process on no error; a reader that has gone away is no failure of ours.
-    print(text)
-    fflush(nil)
+  static func line(_ text: String) throws {
+    do throws(SystemCallError) {
+      try DurableFile.write(Array("\(text)\n".utf8), to: OutputNames.standardOutput)
+    } catch {
+      // A reader that has gone away is no failure of ours; a result that is lost is.
+      if error.code != EPIPE { throw error }
+    }
   }
 
   /// One JSON object on one line, keys in alphabetical order.
-  static func json(_ value: some Encodable) throws { line(try JSONLine.text(value)) }
+  static func json(_ value: some Encodable) throws { try line(JSONLine.text(value)) }
 }
 
 enum JSONLine {

@@ -31,13 +31,11 @@ public struct ModelPackage: Sendable {
   public init(path: String) throws {
     self.path = path
     configuration = try PackageFiles.configuration(in: path, kind: "model")
-    if let problem = configuration.generation.problem {
-      throw PackageError(
-        path: path + "/config.json", reason: "generation: \(problem)",
-        remedy: "restore the file from where the package came from")
+    if let problem = configuration.model.problem ?? configuration.generation.problem {
+      throw PackageError(damaged: path + "/config.json", problem)
     }
-    let weightsPath = path + "/model.safetensors"
-    model = try ContinuousModel(configuration.model, weights: FileWeights(path: weightsPath))
+    model = try ContinuousModel(
+      configuration.model, weights: PackageFiles.weights(path + "/model.safetensors"))
     codec = try CodecPackage(path: path + "/codec")
     let dimension = codec.codec.latentDimension
     guard dimension == configuration.model.latentDimension else {
@@ -52,6 +50,11 @@ public struct ModelPackage: Sendable {
         path: path, reason: "the codec is not the one that the model was trained with",
         remedy: "put the codec of the training run into the package's 'codec' folder")
     }
+    if let expected = configuration.codec, expected != codec.configuration.codec {
+      throw PackageError(
+        damaged: codec.path + "/config.json",
+        "the codec's sizes are not those that the model was trained with")
+    }
   }
 
   /// Bytes of all weights.
@@ -63,6 +66,8 @@ public struct ModelPackage: Sendable {
     format: WeightFormat = .float32,
     codec: CodecPackage, card: String
   ) throws {
+    var configuration = configuration
+    configuration.codec = codec.configuration.codec
     try PackageFiles.writeFolder(path) { folder in
       try SafetensorsWriter.write(weights.map { $0.stored(as: format) }, to: folder + "/model.safetensors")
       try PackageFiles.write(configuration, to: folder + "/config.json")
@@ -86,7 +91,11 @@ public struct CodecPackage: Sendable {
   public init(path: String) throws {
     self.path = path
     configuration = try PackageFiles.configuration(in: path, kind: "codec")
-    codec = try SpectralCodec(configuration.codec, weights: FileWeights(path: path + "/codec.safetensors"))
+    if let problem = configuration.codec.problem {
+      throw PackageError(damaged: path + "/config.json", problem)
+    }
+    codec = try SpectralCodec(
+      configuration.codec, weights: PackageFiles.weights(path + "/codec.safetensors"))
     card = (try? String(contentsOf: URL(fileURLWithPath: path + "/README.md"), encoding: .utf8)) ?? ""
     hash = Self.hash(of: codec)
   }
@@ -104,20 +113,11 @@ public struct CodecPackage: Sendable {
     }
   }
 
-  /// FNV-1a over names, shapes and stored bytes: tells codecs apart, not a cryptographic hash.
+  /// Over names, shapes and stored bytes.
   static func hash(of codec: SpectralCodec) -> String {
-    var hash: UInt64 = 0xcbf2_9ce4_8422_2325
-    func mix(_ word: UInt64) { hash = (hash ^ word) &* 0x100_0000_01b3 }
-    for weight in codec.weights {
-      weight.name.utf8.forEach { mix(UInt64($0)) }
-      weight.shape.forEach { mix(UInt64($0)) }
-      let bytes = weight.storage.bytes
-      for offset in stride(from: 0, to: bytes.count - 7, by: 8) {
-        mix(bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
-      }
-      for offset in bytes.count / 8 * 8..<bytes.count { mix(UInt64(bytes[offset])) }
-    }
-    let digits = String(hash, radix: 16)
+    var fingerprint = Fingerprint()
+    for weight in codec.weights { fingerprint.mix(weight) }
+    let digits = String(fingerprint.value, radix: 16)
     return String(repeating: "0", count: 16 - digits.count) + digits
   }
 }
@@ -139,6 +139,11 @@ public struct PackageError: Error, Equatable, CustomStringConvertible {
     self.path = path
     self.reason = reason
     self.remedy = remedy
+  }
+
+  /// A file that says what it cannot have said when the package was made.
+  init(damaged path: String, _ reason: String) {
+    self.init(path: path, reason: reason, remedy: "restore the file from where the package came from")
   }
 
   public var description: String { "\(path): \(reason); \(remedy)." }

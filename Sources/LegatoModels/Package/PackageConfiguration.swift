@@ -33,6 +33,9 @@ public struct ModelConfigurationFile: Codable, Sendable, Hashable {
   public var model: ContinuousModelConfiguration
   public var generation = GenerationDefaults()
   public var training: TrainingRecord?
+  /// Sizes of the codec that the model was trained with: its weights do not tell rate and hop. Filled in when a
+  /// package is written; packages of before lack it.
+  public var codec: SpectralCodecConfiguration?
 
   public init(name: String, licence: String, model: ContinuousModelConfiguration) {
     self.name = name
@@ -42,7 +45,7 @@ public struct ModelConfigurationFile: Codable, Sendable, Hashable {
 
   enum CodingKeys: String, CodingKey {
     case formatVersion = "format_version"
-    case kind, name, licence, model, generation, training
+    case kind, name, licence, model, generation, training, codec
   }
 }
 

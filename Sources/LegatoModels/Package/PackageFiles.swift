@@ -32,10 +32,8 @@ enum PackageFiles {
         remedy: "give the folder of a \(kind) package, the one with config.json in it")
     }
     let header: Header
-    do { header = try JSONDecoder().decode(Header.self, from: data) } catch {
-      throw PackageError(
-        path: file, reason: "this is not valid JSON",
-        remedy: "restore the file from where the package came from")
+    do { header = try JSONDecoder().decode(Header.self, from: data) } catch let error as DecodingError {
+      throw PackageError(damaged: file, reason(error))
     }
     if let version = header.formatVersion, version > ModelPackage.formatVersion {
       throw PackageError(
@@ -43,24 +41,40 @@ enum PackageFiles {
         reason: "format_version \(version) is newer than this Legato reads (\(ModelPackage.formatVersion))",
         remedy: "update Legato")
     }
+    if let version = header.formatVersion, version < 1 {
+      throw PackageError(damaged: file, "format_version is \(version); versions begin at 1")
+    }
     guard header.kind == kind else {
       throw PackageError(
         path: file, reason: "this is a '\(header.kind ?? "?")', not a \(kind)",
         remedy: "give the folder of a \(kind) package")
     }
     do { return try JSONDecoder().decode(Configuration.self, from: data) } catch let error as DecodingError {
-      throw PackageError(
-        path: file, reason: reason(error), remedy: "restore the file from where the package came from")
+      throw PackageError(damaged: file, reason(error))
     }
   }
 
+  /// The weights of a package. They are never there without the rest of it, hence the remedy.
+  static func weights(_ file: String) throws -> FileWeights {
+    guard FileManager.default.fileExists(atPath: file) else {
+      throw PackageError(
+        path: file, reason: "the file is missing",
+        remedy: "copy or download the package again, whole: the folder with everything in it")
+    }
+    return try FileWeights(path: file)
+  }
+
   private static func reason(_ error: DecodingError) -> String {
-    func name(_ path: [any CodingKey]) -> String { path.map(\.stringValue).joined(separator: ".") }
+    func name(_ path: [any CodingKey]) -> String {
+      path.isEmpty ? "the file" : path.map(\.stringValue).joined(separator: ".")
+    }
     switch error {
     case .keyNotFound(let key, let context): return "the key '\(name(context.codingPath + [key]))' is missing"
     case .typeMismatch(let type, let context), .valueNotFound(let type, let context):
       return "the value of '\(name(context.codingPath))' is no \(type)"
-    case .dataCorrupted(let context): return "the value of '\(name(context.codingPath))' is damaged"
+    case .dataCorrupted(let context):
+      return context.codingPath.isEmpty
+        ? "this is not valid JSON" : "the value of '\(name(context.codingPath))' is damaged"
     @unknown default: return "the file does not fit"
     }
   }
@@ -74,9 +88,7 @@ enum PackageFiles {
   static func write(text: String, to path: String) throws { try write(data: Data(text.utf8), to: path) }
 
   private static func write(data: Data, to path: String) throws {
-    let file = try DurableFile(path: path)
-    try data.withUnsafeBytes { try file.write($0, at: 0) }
-    try file.commit()
+    try DurableFile.write(Array(data), to: path)
   }
 
   /// Fills a folder aside, then puts it in the place of `path`.

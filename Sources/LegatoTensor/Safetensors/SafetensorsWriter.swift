@@ -67,7 +67,7 @@ public final class SafetensorsWriter {
     }
     do throws(SystemCallError) {
       file = try DurableFile(path: path)
-      try Self.write(prefix + bytes, at: 0, to: file)
+      try file.write(prefix + bytes, at: 0)
     } catch {
       throw .write(error)
     }
@@ -100,15 +100,6 @@ public final class SafetensorsWriter {
   private func append<Word>(_ words: [Word], to name: String) throws(SafetensorsError) {
     let result = words.withUnsafeBytes { bytes in
       Result { () throws(SafetensorsError) in try append(bytes, to: name) }
-    }
-    try result.get()
-  }
-
-  private static func write(
-    _ bytes: [UInt8], at offset: Int, to file: DurableFile
-  ) throws(SystemCallError) {
-    let result = bytes.withUnsafeBytes { buffer in
-      Result { () throws(SystemCallError) in try file.write(buffer, at: offset) }
     }
     try result.get()
   }

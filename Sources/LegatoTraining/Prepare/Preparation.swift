@@ -80,9 +80,12 @@ public struct Preparation: Sendable {
     do {
       try FileManager.default.createDirectory(atPath: options.output, withIntermediateDirectories: true)
     } catch {
+      // Foundation's own sentence says little; what lies beneath it is the system's.
+      let beneath = (error as NSError).userInfo[NSUnderlyingErrorKey] as? POSIXError
+      let refusal = SystemCallError(
+        "create the folder", path: options.output, code: beneath?.code.rawValue ?? EIO)
       throw PrepareError(
-        .cannotWrite, options.output, "the folder cannot be created: \(error.localizedDescription)",
-        "Choose a place that you may write to.")
+        .cannotWrite, options.output, "the folder cannot be created: \(refusal.reason)", refusal.remedy)
     }
     return try contents()
   }

@@ -30,11 +30,13 @@ enum LegatoProcess {
 
   /// A process that is still running, for what is done to it meanwhile.
   static func start(
-    _ arguments: [String], in folder: URL, environment: [String: String] = [:], output: Any?, error: Any?
+    _ arguments: [String], in folder: URL, environment: [String: String] = [:],
+    through launcher: [String] = [],
+    output: Any?, error: Any?
   ) throws -> Process {
     let process = Process()
-    process.executableURL = executable
-    process.arguments = arguments
+    process.executableURL = launcher.first.map { URL(fileURLWithPath: $0) } ?? executable
+    process.arguments = launcher.dropFirst() + arguments
     process.currentDirectoryURL = folder
     var variables = ProcessInfo.processInfo.environment
     variables["LEGATO_MODEL"] = nil
@@ -48,22 +50,32 @@ enum LegatoProcess {
   }
 
   /// Output goes through files: a pipe that nobody empties would stop the process.
+  /// - Parameter asNobody: whom permissions bind, as they do not bind root. Tests that are not root's are bound anyway.
   static func run(
-    _ arguments: [String], in folder: URL, environment: [String: String] = [:]
+    _ arguments: [String], in folder: URL, environment: [String: String] = [:], asNobody: Bool = false
   ) throws -> Result {
     let name = UUID().uuidString
     let (out, err) = (
       FileManager.default.temporaryDirectory.appendingPathComponent("\(name).out"),
       FileManager.default.temporaryDirectory.appendingPathComponent("\(name).err")
     )
+    let copy = FileManager.default.temporaryDirectory.appendingPathComponent("\(name).legato")
+    var launcher: [String] = []
+    if asNobody, getuid() == 0 {
+      // A copy that every user may execute: the build may lie in a folder that is root's alone.
+      try FileManager.default.copyItem(at: executable, to: copy)
+      try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: copy.path)
+      launcher = ["/usr/bin/setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", copy.path]
+    }
     defer {
+      try? FileManager.default.removeItem(at: copy)
       try? FileManager.default.removeItem(at: out)
       try? FileManager.default.removeItem(at: err)
     }
     for file in [out, err] { FileManager.default.createFile(atPath: file.path, contents: nil) }
     let (outHandle, errHandle) = (try FileHandle(forWritingTo: out), try FileHandle(forWritingTo: err))
     let process = try start(
-      arguments, in: folder, environment: environment, output: outHandle, error: errHandle)
+      arguments, in: folder, environment: environment, through: launcher, output: outHandle, error: errHandle)
     process.waitUntilExit()
     try outHandle.close()
     try errHandle.close()

@@ -18,16 +18,26 @@ package struct SystemCallError: Error, Equatable, Sendable, CustomStringConverti
     self.code = code
   }
 
-  package var reason: String { String(cString: strerror(code)) }
+  package var reason: String {
+    switch code {
+    case ENOENT: isReading ? "no such file" : "its folder does not exist"
+    case ENOTDIR: "a part of the path is a file, not a folder"
+    case EISDIR: "it is a folder"
+    case EACCES, EPERM: "permission denied"
+    case ENOSPC: "the disk is full"
+    case ESPIPE: "a pipe or a device takes bytes in their order only"
+    default: String(cString: strerror(code))
+    }
+  }
 
   package var remedy: String {
     switch code {
     case ENOSPC, EDQUOT: "Free some disk space or choose another disk, then run the same command again."
     case EACCES, EPERM: "Check the permissions of the file and its folder, or choose another place."
     case EROFS: "The disk is mounted read-only: choose another place."
-    case ENOENT: "Check the path; its folder must exist."
-    case EISDIR: "That is a folder; name a file."
-    case ENOTDIR: "A part of the path is a file, not a folder."
+    case ENOENT: isReading ? "Check the path." : "Create it first, or check the path."
+    case ENOTDIR: "Check the path."
+    case EISDIR, ESPIPE: "Name a file."
     case EFBIG: "The file would pass the size limit of the disk or of this shell (ulimit -f)."
     case EMFILE, ENFILE: "Too many files are open; raise the limit (ulimit -n)."
     case ENAMETOOLONG: "Choose a shorter path."
@@ -35,5 +45,11 @@ package struct SystemCallError: Error, Equatable, Sendable, CustomStringConverti
     }
   }
 
-  package var description: String { "\(path): cannot \(operation): \(reason). \(remedy)" }
+  /// Reason and remedy as a whole sentence or two.
+  package var explanation: String { "\(reason). \(remedy)" }
+
+  package var description: String { "\(path): cannot \(operation): \(explanation)" }
+
+  /// Whether a file was wanted that should have been there.
+  private var isReading: Bool { operation.hasPrefix("open") }
 }

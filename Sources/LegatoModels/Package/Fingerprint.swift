@@ -1,0 +1,32 @@
+import LegatoTensor
+
+/// FNV-1a over words: tells weights apart, not a cryptographic hash.
+struct Fingerprint {
+  private(set) var value: UInt64 = 0xcbf2_9ce4_8422_2325
+
+  mutating func mix(_ word: UInt64) { value = (value ^ word) &* 0x100_0000_01b3 }
+
+  mutating func mix(_ text: String) { text.utf8.forEach { mix(UInt64($0)) } }
+
+  /// Name, shape and stored bytes, or about `words` words of them, evenly spread.
+  mutating func mix(_ weight: Weight, words: Int = .max) {
+    mix(weight.name)
+    weight.shape.forEach { mix(UInt64($0)) }
+    let bytes = weight.storage.bytes
+    let count = bytes.count / 8
+    for index in stride(from: 0, to: count, by: max(1, count / words)) {
+      mix(bytes.loadUnaligned(fromByteOffset: 8 * index, as: UInt64.self))
+    }
+    for offset in 8 * count..<bytes.count { mix(UInt64(bytes[offset])) }
+  }
+}
+
+extension ContinuousModel {
+  /// Tells a model from others of its size. A few words of each weight do: training changes all of them.
+  package var fingerprint: UInt64 {
+    var fingerprint = Fingerprint()
+    fingerprint.mix("\(configuration)")
+    for weight in weights { fingerprint.mix(weight, words: 64) }
+    return fingerprint.value
+  }
+}
