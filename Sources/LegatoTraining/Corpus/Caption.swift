@@ -1,5 +1,5 @@
 extension Score {
-  /// One or two sentences that say what is heard; worded in several ways, so that a text model sees more than one.
+  /// One or two sentences that say what is heard, in one of several wordings.
   func caption(for plan: Plan) -> String {
     var random = SeededGenerator(seed: plan.seed, path: 7)
     let speeds = [

@@ -50,7 +50,7 @@ struct CorpusFolder: Sendable {
     }
   }
 
-  /// Writes `corpus.json`: what a corpus was made with, except its hours and threads. Where it is there, it must agree.
+  /// Writes `corpus.json`, what a corpus is made with except hours and threads; one that is there must agree.
   private static func keepRecipe(of options: CorpusOptions, soundFont: URL) throws {
     let programs = try Instrument.select(options.instruments).map { "\($0.program)" }
     let recipe = [

@@ -7,7 +7,7 @@ public enum CorpusSplit: String, Codable, Sendable, CaseIterable {
   case heldOutInstruments = "held_out_instruments"
 }
 
-/// One row of `manifest.jsonl`: a piece, where it is, and its labels. Its keys in the file are these names in snake case.
+/// One row of `manifest.jsonl`: a piece, where it is, and its labels. Keys are these names in snake case.
 public struct CorpusManifestRow: Codable, Sendable, Equatable {
   public var id: String
   /// Relative to the manifest's folder.

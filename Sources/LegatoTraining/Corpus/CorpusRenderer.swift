@@ -23,7 +23,7 @@ public struct CorpusSummary: Sendable {
   }
 }
 
-/// Renders a corpus of single-instrument pieces into `options.output`: `audio/*.wav`, `manifest.jsonl`, `corpus.json`.
+/// Renders single-instrument pieces into `options.output`: `audio/*.wav`, `manifest.jsonl`, `corpus.json`.
 ///
 /// The same options give the same files, byte for byte, at any number of threads. Pieces that the folder's
 /// manifest lists are kept, so the same call continues what was interrupted, and more hours add to it.

@@ -82,8 +82,8 @@ extension Instrument {
     pluckedSolo: 104 sitar 48 77, 106 shamisen 50 79
     """
 
-  /// The instruments, by program, that names (or an unmistakable part of one), families and programs choose, in
-  /// any case; an empty list chooses the whole catalogue.
+  /// The instruments, by program, that names (or an unmistakable part of one), families and programs choose,
+  /// in any case; an empty list chooses the whole catalogue.
   /// - Throws: `CorpusError.unknownInstrument`, which names the nearest.
   public static func select(_ names: [String]) throws -> [Instrument] {
     var chosen: Set<Instrument> = names.isEmpty ? Set(catalogue) : []

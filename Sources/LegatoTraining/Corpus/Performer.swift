@@ -4,7 +4,7 @@ struct Performer: Sendable {
   private let clock: Clock
   private var random: SeededGenerator
 
-  /// A written note, what is added to its velocity, the share of its length that sounds, seconds it comes later.
+  /// A written note, what is added to its velocity, the share of its length that sounds, its delay (s).
   private typealias Draft = (tick: Int, length: Int, key: Int, weight: Double, gate: Double, delay: Double)
 
   init(_ plan: Plan, seconds: Double) {

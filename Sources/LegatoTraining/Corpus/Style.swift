@@ -15,7 +15,7 @@ struct Style: Sendable {
   /// off-beat quaver falls within its beat, 0.5 = straight.
   let rubato, gate, swing: Double
   /// Bars of accompaniment, each cut into as many equal slots as it has characters: a digit sounds that tone
-  /// of the voicing (0 the lowest), `B` the bass, `C` the chord above it, `F` both, `a` a step that leads into
+  /// of the voicing (0 the lowest), `B` the bass, `C` the chord above it, `F` both, `a` a step that leads to
   /// the next chord; `.` holds what sounds, `-` is a rest.
   private(set) var figures: [Meter: [Substring]] = [:]
 
