@@ -75,7 +75,7 @@ struct Corpus: ParsableCommand {
               progress.pieces,
               [
                 ("hours", .number(progress.hours)), ("of", .number(progress.totalHours)),
-                ("latest", .text(progress.latest.instrument)),
+                ("latest", .text(progress.rows.last?.instrument ?? "")),
               ])
           }, isCancelled: { StopSignal.isRequested })
       }

@@ -30,7 +30,13 @@ import Testing
       let score = Composer(instrument: instrument, seed: UInt64(seed)).compose(seconds: seconds)
       #expect(score.notes.allSatisfy { instrument.range.contains($0.key) })
       #expect(score.notes.allSatisfy { (1...127).contains($0.velocity) && $0.duration > 0 && $0.onset >= 0 })
-      #expect(score.controls.allSatisfy { (0...127).contains($0.value) && $0.time >= 0 })
+      for control in score.controls {
+        guard case .control(_, let value) = control.action else {
+          Issue.record("\(control)")
+          continue
+        }
+        #expect((0...127).contains(value) && control.time >= 0)
+      }
       #expect(abs(score.duration - seconds) < 0.1)
       // Something new is heard all the time.
       let onsets = score.notes.map(\.onset)
@@ -108,9 +114,11 @@ import Testing
   }
 
   @Test func figuresFillTheirBars() {
+    #expect(Style.all.count == 21)
     for style in Style.all {
-      for (meter, figures) in style.figures {
-        let bars = figures.split(separator: " ")
+      #expect(!style.textures.isEmpty && !style.modes.isEmpty && style.tempo.lowerBound > 40, "\(style.name)")
+      #expect(!style.figures.isEmpty && !style.manner.isEmpty, "\(style.name)")
+      for (meter, bars) in style.figures {
         #expect(bars.allSatisfy { meter.bar % $0.count == 0 && !$0.hasPrefix(".") }, "\(style.name)")
       }
     }

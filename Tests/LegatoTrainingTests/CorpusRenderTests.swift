@@ -90,9 +90,9 @@ import Testing
   @Test(arguments: [0, 12, 13, 24, 40, 48, 73])
   func piecesHaveTheirLevelAndNoSilence(program: Int) throws {
     let instrument = try #require(Instrument.catalogue.first { $0.program == program })
-    let font = try CorpusOptions(hours: 1, output: URL(fileURLWithPath: "/")).findSoundFont()
-    let renderer = PieceRenderer(
-      library: try FluidSynthLibrary(), soundFont: font.path, sampleRate: 24_000, reverb: 0.25)
+    var options = CorpusOptions(hours: 1, output: URL(fileURLWithPath: "/"))
+    options.sampleRate = 24_000
+    let renderer = try PieceRenderer(options)
     let score = Composer(instrument: instrument, seed: 21).compose(seconds: 30)
     let audio = try renderer.render(score, longest: 33)
     let seconds = audio.duration

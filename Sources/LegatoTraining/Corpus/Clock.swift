@@ -4,12 +4,10 @@ struct Clock: Sendable {
   private var times: [Double] = [0]
   private let swing: Double
   private static let lead = 0.03
-  /// Seconds at which everything is released.
-  let end: Double
-  /// Beats per minute where the tempo neither gives nor takes.
-  let tempo: Double
+  /// Seconds at which everything is released, and beats per minute where the tempo neither gives nor takes.
+  let end, tempo: Double
 
-  init(plan: Plan, seconds: Double, using random: inout SeededGenerator) {
+  init(_ plan: Plan, seconds: Double, using random: inout SeededGenerator) {
     let rubato = plan.style.rubato
     swing = plan.meter == .sixEight ? 0.5 : plan.style.swing
     end = seconds

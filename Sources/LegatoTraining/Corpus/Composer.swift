@@ -18,13 +18,14 @@ public struct Composer: Sendable {
   public func compose(seconds: Double) -> Score {
     let seconds = max(5, seconds)
     let plan = Plan(instrument: instrument, seed: seed, seconds: seconds)
-    return Performer(plan: plan, seed: seed).perform(write(plan), seconds: seconds)
+    var performer = Performer(plan, seconds: seconds)
+    return performer.perform(write(plan))
   }
 }
 
 /// The written notes of a phrase, before anyone plays them.
 struct WrittenPhrase: Sendable {
-  var chords: [Chord]
+  let chords: [Chord]
   var melody: [MelodyNote] = []
   /// Whether a second voice goes a third or sixth below.
   var isDoubled = false
@@ -33,63 +34,57 @@ struct WrittenPhrase: Sendable {
 
 extension Composer {
   func write(_ plan: Plan) -> [WrittenPhrase] {
-    let style = plan.style
-    let range = instrument.range
-    let span = range.count - 1
+    let (range, span) = (instrument.range, instrument.range.count - 1)
     // Melodies of one voice move about its middle; above an accompaniment they keep to two octaves.
-    let hasBoth = instrument.isPolyphonic && style.melody != nil
+    let hasBoth = instrument.isPolyphonic && plan.style.melody != nil
     let low = range.lowerBound + (hasBoth ? span * 52 / 100 : 0)
-    let center =
-      low + min(24, range.upperBound - low) * (hasBoth ? 38 : 0) / 100 + (hasBoth ? 0 : span * 48 / 100)
+    let center = low + (hasBoth ? min(24, range.upperBound - low) * 38 : span * 48) / 100
     let window = max(low, center - 14)...min(range.upperBound, center + 15)
-    var accompanist = accompanist(for: plan, below: low)
+    var accompanist = Accompanist(plan, below: low)
 
     return plan.phrases.enumerated().map { number, phrase in
       let section = plan.sections[phrase.letter]
-      let isLast = number == plan.phrases.count - 1
+      let (isLast, isAnswer) = (number == plan.phrases.count - 1, phrase.index % 2 == 1)
       // Whatever comes last ends at home.
-      let progression = isLast ? plan.sections[0].progressions[1] : section.progressions[phrase.index]
-      var written = WrittenPhrase(
-        chords: Chord.progression(
-          progression, in: isLast ? plan.tonality : section.tonality, meter: plan.meter,
-          start: number * plan.phraseTicks))
-      let final = number * plan.phraseTicks + 3 * plan.meter.bar
-      if style.melody != nil && !phrase.isIntroduction {
-        let writer = MelodyWriter(
-          meter: plan.meter, motifs: section.motifs, plan: section.melodyPlan, window: window,
-          center: max(
-            window.lowerBound, min(window.upperBound, center + section.lift + (phrase.index == 2 ? 3 : 0))))
+      let chords = Chord.progression(
+        isLast ? plan.sections[0].progressions[1] : section.progressions[phrase.index],
+        in: isLast ? plan.tonality : section.tonality, meter: plan.meter, start: number * plan.phraseTicks)
+      let finalChord = chords[chords.count - 1]
+      var written = WrittenPhrase(chords: chords)
+      if plan.style.melody != nil && !phrase.isIntroduction {
         // The same path at every visit, so that what returns is the same tune. The third phrase of a long
         // section contrasts; the others begin alike.
-        var random = SeededGenerator(seed: seed, path: 5, section.letter, phrase.index == 2 ? 1 : 0)
+        let isContrast = phrase.index == 2
+        var random = SeededGenerator(seed: seed, path: 5, phrase.letter, isContrast ? 1 : 0)
         let pickup = random.chance(hasBoth ? 0.3 : 0.6) && !isLast
-        written.melody = writer.phrase(
-          written.chords, closed: isLast || phrase.index % 2 == 1, pickup: pickup, using: &random)
+        let middle = center + section.lift + (isContrast ? 3 : 0)
+        var writer = MelodyWriter(
+          meter: plan.meter, section: section, chords: chords, window: window,
+          center: max(window.lowerBound, min(window.upperBound, middle)), random: random)
+        written.melody = writer.write(closed: isLast || isAnswer, pickup: pickup)
         if phrase.visit > 0 { vary(&written, phrase: phrase, window: window) }
-        if isLast { close(&written.melody, at: final, chord: written.chords.last, plan: plan) }
+        if isLast, let tonic = written.melody.last(where: \.endsPhrase)?.step {
+          // The closing chord has one note of melody.
+          written.melody.removeAll { $0.tick >= finalChord.start }
+          written.melody.append(
+            MelodyNote(
+              tick: finalChord.start, length: finalChord.length, step: tonic, chord: finalChord,
+              endsPhrase: true))
+        }
       }
       if !section.figures.isEmpty {
-        written.accompaniment = accompanist.play(
-          section.figures[phrase.visit % section.figures.count], over: written.chords)
-        if isLast || (!instrument.isPolyphonic && phrase.index % 2 == 1 && instrument.texture != .bass) {
-          settle(&written, at: final, isLast: isLast, plan: plan, accompanist: &accompanist)
+        let figure = section.figures[phrase.visit % section.figures.count]
+        written.accompaniment = accompanist.play(figure, over: chords)
+        if isLast && instrument.isPolyphonic {
+          // Figures come to rest on the closing chord.
+          written.accompaniment.removeAll { $0.tick >= finalChord.start }
+          written.accompaniment += accompanist.play("F", over: [finalChord])
+        } else if isLast || (isAnswer && !instrument.isPolyphonic && instrument.texture != .bass) {
+          rest(&written.accompaniment, on: finalChord, after: isLast ? 0 : plan.meter.half)
         }
       }
       return written
     }
-  }
-
-  private func accompanist(for plan: Plan, below melody: Int) -> Accompanist {
-    let range = instrument.range
-    let span = range.count - 1
-    let chordLow = range.lowerBound + span * (instrument.isPolyphonic ? 20 : 15) / 100
-    let chordHigh = plan.style.melody == nil ? min(range.upperBound - 10, chordLow + 30) : melody + 1
-    return Accompanist(
-      meter: plan.meter, spacing: plan.style.spacing,
-      bassWindow: range.lowerBound...range.lowerBound + max(12, span * 22 / 100),
-      chordWindow: chordLow...max(chordLow + 12, chordHigh),
-      ring: instrument.isPolyphonic && !instrument.isSustained && !instrument.isDry
-        && (plan.style.pedal || plan.style.spacing == .wide))
   }
 
   /// One treatment for a whole visit of a section, so that it is heard as one variation.
@@ -98,42 +93,17 @@ extension Composer {
     let variation = random.pick(Variation.allCases)
     let isVaried = random.chance(0.75)
     written.isDoubled = instrument.isPolyphonic && instrument.texture != .ensemble && random.chance(0.3)
-    if isVaried { written.melody = variation.apply(written.melody, window: window, using: &random) }
+    if isVaried { written.melody = variation.apply(to: written.melody, window, &random) }
   }
 
-  /// The closing chord has one note of melody, the tonic.
-  private func close(_ melody: inout [MelodyNote], at tick: Int, chord: Chord?, plan: Plan) {
-    guard let chord, let end = melody.last(where: \.endsPhrase) else { return }
-    melody.removeAll { $0.tick >= tick }
-    if let last = melody.indices.last {
-      melody[last].length = min(melody[last].length, tick - melody[last].tick)
-    }
-    melody.append(
-      MelodyNote(tick: tick, length: plan.meter.bar, step: end.step, chord: chord, endsPhrase: true))
-  }
-
-  /// Figures come to rest in the last bar: on the closing chord, or, in the course of a piece for one voice,
-  /// on a note in its second half.
-  private func settle(
-    _ written: inout WrittenPhrase, at bar: Int, isLast: Bool, plan: Plan, accompanist: inout Accompanist
-  ) {
-    let tick = isLast ? bar : bar + (plan.meter == .threeFour ? 48 : plan.meter.bar / 2)
-    written.accompaniment.removeAll { $0.tick >= tick }
-    for i in written.accompaniment.indices {
-      written.accompaniment[i].length = min(
-        written.accompaniment[i].length, tick - written.accompaniment[i].tick)
-    }
-    guard let chord = written.chords.last else { return }
-    if instrument.isPolyphonic {
-      written.accompaniment += accompanist.chord(chord, length: plan.meter.bar)
-    } else {
-      // The root, in the octave where the voice was.
-      let near = written.accompaniment.last?.key ?? instrument.range.lowerBound
-      let root = instrument.range.filter { $0 % 12 == chord.pitchClasses[0] }.min {
-        abs($0 - near) < abs($1 - near)
-      }
-      written.accompaniment.append(
-        Accompanist.Note(tick: tick, length: bar + plan.meter.bar - tick, key: root ?? near))
-    }
+  /// A figure for one voice rests, so many ticks after `chord` began, on its root nearest to where it was.
+  private func rest(_ notes: inout [Accompanist.Note], on chord: Chord, after ticks: Int) {
+    let tick = chord.start + ticks
+    notes.removeAll { $0.tick >= tick }
+    for i in notes.indices { notes[i].length = min(notes[i].length, tick - notes[i].tick) }
+    let near = notes.last?.key ?? instrument.range.lowerBound
+    let roots = instrument.range.filter { $0 % 12 == chord.pitchClasses[0] }
+    let root = roots.min { abs($0 - near) < abs($1 - near) } ?? near
+    notes.append(Accompanist.Note(tick: tick, length: chord.end - tick, key: root))
   }
 }

@@ -1,30 +1,29 @@
 import Dispatch
 import Foundation
+import LegatoAudio
 import Synchronization
 
-/// How far rendering has come.
-public struct CorpusProgress: Sendable {
-  /// Pieces finished, those of earlier calls included.
-  public var pieces: Int
-  public var totalPieces: Int
-  public var hours: Double
-  public var totalHours: Double
-  /// The piece that was just finished.
-  public var latest: CorpusManifestRow
-}
-
-/// What a folder holds after rendering.
-public struct CorpusSummary: Sendable, Equatable {
-  public var pieces: Int
+/// What the folder of a corpus holds, while pieces are rendered into it and afterwards.
+public struct CorpusSummary: Sendable {
+  public let manifest: URL
+  /// Finished pieces, those of earlier calls included. While rendering, the latest is the last.
+  public internal(set) var rows: [CorpusManifestRow]
+  /// Hours of all pieces that are asked for.
+  public let totalHours: Double
   /// Pieces made by this call.
-  public var rendered: Int
-  public var hours: Double
-  public var hoursBySplit: [CorpusSplit: Double]
-  public var heldOutInstruments: [String]
-  public var manifest: URL
+  public internal(set) var rendered = 0
+
+  public var pieces: Int { rows.count }
+  public var hours: Double { rows.reduce(0) { $0 + $1.durationS } / 3600 }
+  public var hoursBySplit: [CorpusSplit: Double] {
+    rows.reduce(into: [:]) { $0[$1.split, default: 0] += $1.durationS / 3600 }
+  }
+  public var heldOutInstruments: [String] {
+    Set(rows.filter { $0.split == .heldOutInstruments }.map(\.instrument)).sorted()
+  }
 }
 
-/// Renders a corpus of single-instrument pieces into `options.output`: `audio/*.wav`, `manifest.jsonl`, `corpus.json`.
+/// Renders single-instrument pieces into `options.output`: `audio/*.wav`, `manifest.jsonl`, `corpus.json`.
 ///
 /// The same options give the same files, byte for byte, at any number of threads. Pieces that the folder's
 /// manifest lists are kept, so the same call continues what was interrupted, and more hours add to it.
@@ -35,33 +34,28 @@ public struct CorpusSummary: Sendable, Equatable {
 /// - Throws: `CorpusError`, and `AudioError` where a sound file cannot be written (a full disk).
 @discardableResult
 public func renderCorpus(
-  _ options: CorpusOptions, progress: @escaping @Sendable (CorpusProgress) -> Void = { _ in },
+  _ options: CorpusOptions, progress: @escaping @Sendable (CorpusSummary) -> Void = { _ in },
   isCancelled: @escaping @Sendable () -> Bool = { false }
 ) throws -> CorpusSummary {
   try options.validate()
   let pieces = try PiecePlan.pieces(options)
-  let soundFont = try options.findSoundFont()
-  let renderer = PieceRenderer(
-    library: try FluidSynthLibrary(), soundFont: soundFont.path, sampleRate: options.sampleRate,
-    reverb: options.reverb)
-  let folder = try CorpusFolder(options, soundFont: soundFont, plan: pieces)
-  let work = Mutex(CorpusWork(pieces: pieces, rows: pieces.map { folder.known[$0.id] }))
+  let renderer = try PieceRenderer(options)
+  let folder = try CorpusFolder(options, soundFont: renderer.soundFont, plan: pieces)
   let totalHours = pieces.reduce(0) { $0 + $1.seconds } / 3600
+  let work = Mutex(
+    CorpusWork(
+      pending: pieces.dropFirst(folder.rows.count), listed: folder.rows.count,
+      summary: CorpusSummary(manifest: folder.manifest, rows: folder.rows, totalHours: totalHours)))
 
   DispatchQueue.concurrentPerform(iterations: min(options.threads, pieces.count)) { _ in
-    while let piece = work.withLock({ $0.next() }) {
+    while let piece = work.withLock({ $0.error == nil ? $0.pending.popFirst() : nil }) {
       do {
-        let row = try folder.render(piece, with: renderer) {
+        let row = try renderer.render(piece, options) {
           if isCancelled() || work.withLock({ $0.error != nil }) { throw CorpusError.cancelled }
         }
-        try work.withLock { work in
-          for finished in work.deliver(row, at: piece.index) { try folder.append(finished) }
-          let done = work.rows.compactMap { $0 }
-          progress(
-            CorpusProgress(
-              pieces: done.count, totalPieces: pieces.count,
-              hours: done.reduce(0) { $0 + $1.durationS } / 3600,
-              totalHours: totalHours, latest: row))
+        try work.withLock {
+          try $0.finish(row, at: piece.index, in: folder)
+          progress($0.summary)
         }
       } catch {
         // The first reason counts, and ends the work of all.
@@ -69,45 +63,55 @@ public func renderCorpus(
       }
     }
   }
-  if let error = work.withLock({ $0.error }) { throw error }
-
-  let rows = try CorpusManifest(folder: options.output).rows
-  return CorpusSummary(
-    pieces: rows.count, rendered: pieces.count { folder.known[$0.id] == nil },
-    hours: rows.reduce(0) { $0 + $1.durationS } / 3600,
-    hoursBySplit: rows.reduce(into: [:]) { $0[$1.split, default: 0] += $1.durationS / 3600 },
-    heldOutInstruments: Set(rows.filter { $0.split == .heldOutInstruments }.map(\.instrument)).sorted(),
-    manifest: folder.manifest)
+  return try work.withLock { work in
+    if let error = work.error { throw error }
+    work.summary.rows.sort { $0.id < $1.id }
+    return work.summary
+  }
 }
 
-/// Pieces are handed out in order, and their rows wait until all before them are listed: the manifest is in
-/// order whoever finishes first.
+/// What is left to do. Pieces are handed out in order, and their rows wait until all before them are listed:
+/// the manifest is in order whoever finishes first.
 private struct CorpusWork {
-  let pieces: [PiecePlan]
-  var rows: [CorpusManifestRow?]
+  var pending: ArraySlice<PiecePlan>
+  var waiting: [Int: CorpusManifestRow] = [:]
+  var listed: Int
+  var summary: CorpusSummary
   var error: (any Error)?
-  private var position = 0
-  private var listed: Int
 
-  init(pieces: [PiecePlan], rows: [CorpusManifestRow?]) {
-    self.pieces = pieces
-    self.rows = rows
-    listed = rows.prefix { $0 != nil }.count
-  }
-
-  mutating func next() -> PiecePlan? {
-    guard error == nil, let next = rows.indices[position...].first(where: { rows[$0] == nil }) else {
-      return nil
+  mutating func finish(_ row: CorpusManifestRow, at index: Int, in folder: CorpusFolder) throws {
+    waiting[index] = row
+    while let next = waiting.removeValue(forKey: listed) {
+      try folder.append(next)
+      listed += 1
     }
-    position = next + 1
-    return pieces[next]
+    summary.rows.append(row)
+    summary.rendered += 1
   }
+}
 
-  /// Takes a row and gives those that may now be listed.
-  mutating func deliver(_ row: CorpusManifestRow, at index: Int) -> [CorpusManifestRow] {
-    rows[index] = row
-    let ready = rows[listed...].prefix { $0 != nil }.compactMap { $0 }
-    listed += ready.count
-    return ready
+extension PieceRenderer {
+  /// Composes a piece, renders it into its file, and describes it.
+  fileprivate func render(
+    _ piece: PiecePlan, _ options: CorpusOptions, checkpoint: () throws -> Void
+  ) throws -> CorpusManifestRow {
+    let score = Composer(instrument: piece.instrument, seed: piece.seed).compose(seconds: piece.seconds)
+    let longest = max(options.secondsRange.upperBound, piece.seconds)
+    let audio = try render(score, longest: longest, checkpoint: checkpoint)
+    let file = options.output.appendingPathComponent(piece.path).path
+    let writer = try WAVWriter(file, sampleRate: sampleRate, channels: audio.channelCount)
+    try writer.append(audio)
+    try writer.finish()
+    let font = soundFont.lastPathComponent
+    let licence =
+      font.hasPrefix("FluidR3")
+      ? "CC0-1.0 (composition and recording); sound font \(font): MIT"
+      : "CC0-1.0 (composition); sound font \(font): see its licence"
+    return CorpusManifestRow(
+      id: piece.id, path: piece.path, split: piece.split, seed: piece.seed,
+      compositionVersion: Composer.version, durationS: audio.duration, sampleRate: sampleRate,
+      channels: audio.channelCount, program: piece.instrument.program, instrument: piece.instrument.name,
+      family: piece.instrument.family, key: score.tonic, mode: score.mode, tempoBpm: score.tempo,
+      meter: score.meter, style: score.style, form: score.form, caption: score.caption, licence: licence)
   }
 }

@@ -1,101 +1,83 @@
 /// Plays written phrases: time, dynamics, articulation, pedal and expression.
 struct Performer: Sendable {
-  var plan: Plan
-  var seed: UInt64
+  let plan: Plan
+  private let clock: Clock
+  private var random: SeededGenerator
 
-  private struct Draft {
-    var tick: Int
-    var length: Int
-    var key: Int
-    /// Added to the base velocity.
-    var weight: Double
-    /// Share of its length that the note sounds.
-    var gate: Double
-    /// Seconds later than written.
-    var delay = 0.0
+  /// A written note, what is added to its velocity, the share of its length that sounds, its delay (s).
+  private typealias Draft = (tick: Int, length: Int, key: Int, weight: Double, gate: Double, delay: Double)
+
+  init(_ plan: Plan, seconds: Double) {
+    self.plan = plan
+    random = SeededGenerator(seed: plan.seed, path: 6)
+    clock = Clock(plan, seconds: seconds, using: &random)
   }
 
-  func perform(_ phrases: [WrittenPhrase], seconds: Double) -> Score {
-    var random = SeededGenerator(seed: seed, path: 6)
-    let clock = Clock(plan: plan, seconds: seconds, using: &random)
-    var notes: [Score.Note] = []
-    for (number, phrase) in phrases.enumerated() {
-      let drafts = self.drafts(of: phrase, number: number, using: &random)
-      notes += drafts.map { sound($0, clock: clock, using: &random) }
-    }
-    notes = rolled(untangled(notes.sorted { ($0.onset, $0.key) < ($1.onset, $1.key) }))
+  mutating func perform(_ phrases: [WrittenPhrase]) -> Score {
+    var notes = phrases.enumerated().flatMap { drafts(of: $1, number: $0).map { sound($0) } }
+    let isBefore = { (a: Score.Note, b: Score.Note) in (a.onset, a.key) < (b.onset, b.key) }
+    notes = untangled(notes.sorted(by: isBefore))
+    if plan.instrument.isDry { notes = notes.flatMap(rolled).sorted(by: isBefore) }
     var score = Score(
-      instrument: plan.instrument, notes: notes, controls: [], tonic: plan.tonality.name,
-      mode: plan.tonality.mode.rawValue, tempo: (clock.tempo * 10).rounded() / 10, meter: plan.meter.rawValue,
-      style: plan.style.name, form: plan.form, caption: "")
-    score.controls = controls(for: score, phrases: phrases, clock: clock, using: &random)
-    score.caption = caption(for: score)
+      instrument: plan.instrument, notes: notes, tonic: plan.tonality.name,
+      mode: plan.tonality.mode.rawValue, meter: plan.meter.rawValue, tempo: (clock.tempo * 10).rounded() / 10,
+      style: plan.style.name, form: plan.form)
+    score.controls = controls(for: score, chords: phrases.flatMap(\.chords))
+    score.caption = score.caption(for: plan)
     return score
   }
 
-  // MARK: - Notes
+  /// How far below its `top` a swell is at `x` in 0...1: two parabolas, `depth` at either end.
+  private func fall(_ depth: Double, at x: Double, from top: Double) -> Double {
+    let distance = x < top ? (top - x) / top : (x - top) / (1 - top)
+    return depth * distance * distance
+  }
 
-  private func drafts(of phrase: WrittenPhrase, number: Int, using random: inout SeededGenerator) -> [Draft] {
-    let style = plan.style
-    let instrument = plan.instrument
-    let place = plan.phrases[number]
-    let start = number * plan.phraseTicks
-    let level =
-      plan.sections[place.letter].level + (place.visit > 0 ? random.uniform(-5...5) : 0)
-      - (place.isIntroduction ? 5 : 0)
+  private mutating func drafts(of phrase: WrittenPhrase, number: Int) -> [Draft] {
+    let (style, instrument, place) = (plan.style, plan.instrument, plan.phrases[number])
+    var level = plan.sections[place.letter].level + (place.visit > 0 ? random.uniform(-5...5) : 0)
+    if place.isIntroduction { level -= 5 }
     func shape(_ tick: Int) -> Double {
-      // A phrase swells towards its third bar and falls away: two parabolas that meet at 0.6.
-      let x = Double(tick - start) / Double(plan.phraseTicks)
-      let d = x < 0.6 ? (0.6 - x) / 0.6 : (x - 0.6) / 0.4
-      let accent = (tick - start) % plan.meter.bar == 0 ? 5.0 : (tick - start) % plan.meter.beat == 0 ? 2 : -2
-      return level + 5 - 9 * d * d + accent
+      // A phrase swells towards its third bar and falls away.
+      let x = Double(tick - number * plan.phraseTicks) / Double(plan.phraseTicks)
+      let accent = tick % plan.meter.bar == 0 ? 5.0 : tick % plan.meter.beat == 0 ? 2 : -2
+      return level + 5 - fall(9, at: x, from: 0.6) + accent
     }
     var drafts: [Draft] = []
     for note in phrase.melody {
-      let gate =
-        note.endsPhrase ? (instrument.breathes ? 0.8 : 0.9) : min(style.gate, note.length > 12 ? 1 : 0.95)
-      var draft = Draft(
-        tick: note.tick, length: note.length, key: note.key, weight: shape(note.tick) + 8, gate: gate,
-        delay: -0.004)
-      drafts.append(draft)
+      let held = min(style.gate, note.length > 12 ? 1 : 0.95)
+      let gate = !note.endsPhrase ? held : instrument.breathes ? 0.8 : 0.9
+      let weight = shape(note.tick) + 8
+      drafts.append((note.tick, note.length, note.key, weight, gate, -0.004))
       if phrase.isDoubled, note.length >= 12, note.tick % plan.meter.beat == 0 {
-        draft.key = note.chord.key(step: note.chord.tone(nearest: note.step - 2, direction: -1))
-        draft.weight -= 10
-        drafts.append(draft)
+        let key = note.chord.key(step: note.chord.tone(nearest: note.step - 2, direction: -1))
+        drafts.append((note.tick, note.length, key, weight - 10, gate, -0.004))
       }
     }
     let isShort = style.name == "march" || style.name == "ragtime"
+    let gate = isShort ? 0.6 : instrument.isPolyphonic ? 0.98 : style.gate
+    // Plucked chords are strummed, others spread a little.
+    let spread = instrument.texture == .plucked || instrument.program == 46 ? 0.018 : 0.004
     for note in phrase.accompaniment {
-      drafts.append(
-        Draft(
-          tick: note.tick, length: note.length, key: note.key,
-          weight: shape(note.tick) + (style.melody == nil ? 3 : note.isBass ? -7 : -13),
-          gate: isShort ? 0.6 : instrument.isPolyphonic ? 0.98 : style.gate,
-          // Plucked chords are strummed, others spread a little.
-          delay: Double(note.place)
-            * (instrument.texture == .plucked || instrument.program == 46 ? 0.018 : 0.004)))
+      let weight = shape(note.tick) + (style.melody == nil ? 3 : note.isBass ? -7 : -13)
+      drafts.append((note.tick, note.length, note.key, weight, gate, Double(note.place) * spread))
     }
-    return drafts.enumerated().sorted { ($0.element.tick, $0.offset) < ($1.element.tick, $1.offset) }.map(
-      \.element)
+    return drafts.sorted { $0.tick < $1.tick }
   }
 
-  private func sound(_ draft: Draft, clock: Clock, using random: inout SeededGenerator) -> Score.Note {
+  private mutating func sound(_ draft: Draft) -> Score.Note {
     let jitter = max(-0.014, min(0.014, random.bell() * (plan.style.rubato == 0 ? 0.003 : 0.006)))
     let onset = max(0, clock.seconds(draft.tick) + jitter + draft.delay)
     let written = clock.seconds(draft.tick + draft.length) - clock.seconds(draft.tick)
     let isFinal = draft.tick >= plan.finalTick
     let velocity = plan.baseVelocity + draft.weight + random.bell() * 3 - (isFinal ? 6 : 0)
-    var key = draft.key
-    while key > plan.instrument.range.upperBound { key -= 12 }
-    while key < plan.instrument.range.lowerBound { key += 12 }
     return Score.Note(
-      onset: onset, duration: isFinal ? clock.end - onset : max(0.06, written * draft.gate), key: key,
-      velocity: Int(max(30, min(118, velocity))))
+      onset: onset, duration: isFinal ? clock.end - onset : max(0.06, written * draft.gate),
+      key: plan.instrument.range.octave(of: draft.key), velocity: Int(max(30, min(118, velocity))))
   }
 
   /// No key twice at once; for one voice, no overlap.
   private func untangled(_ notes: [Score.Note]) -> [Score.Note] {
-    let gap = 0.006
     var result: [Score.Note] = []
     var latest: [Int: Int] = [:]
     for note in notes {
@@ -107,7 +89,7 @@ struct Performer: Sendable {
           result[before].duration = max(result[before].duration, note.duration)
           continue
         }
-        result[before].duration = min(result[before].duration, note.onset - gap - result[before].onset)
+        result[before].duration = min(result[before].duration, note.onset - 0.006 - result[before].onset)
       }
       latest[voice] = result.count
       result.append(note)
@@ -116,36 +98,28 @@ struct Performer: Sendable {
   }
 
   /// What hardly rings is struck again during long notes, as players do.
-  private func rolled(_ notes: [Score.Note]) -> [Score.Note] {
-    guard plan.instrument.isDry else { return notes }
-    return notes.flatMap { note -> [Score.Note] in
-      let count = note.duration > 0.9 ? Int(note.duration / 0.14) : 1
-      let step = note.duration / Double(count)
-      return (0..<count).map { i in
-        let softer = i == 0 ? 0 : 14 - 6 * i / count
-        return Score.Note(
-          onset: note.onset + Double(i) * step, duration: count == 1 ? step : step * 0.9, key: note.key,
-          velocity: max(24, note.velocity - softer))
-      }
-    }.sorted { ($0.onset, $0.key) < ($1.onset, $1.key) }
+  private func rolled(_ note: Score.Note) -> [Score.Note] {
+    guard note.duration > 0.9 else { return [note] }
+    let count = Int(note.duration / 0.14)
+    let step = note.duration / Double(count)
+    return (0..<count).map { i in
+      let velocity = max(24, note.velocity - (i == 0 ? 0 : 14 - 6 * i / count))
+      let onset = note.onset + Double(i) * step
+      return Score.Note(onset: onset, duration: step * 0.9, key: note.key, velocity: velocity)
+    }
   }
 
-  // MARK: - Controllers
-
-  private func controls(
-    for score: Score, phrases: [WrittenPhrase], clock: Clock, using random: inout SeededGenerator
-  ) -> [Score.Control] {
+  private mutating func controls(for score: Score, chords: [Chord]) -> [Score.Event] {
     let instrument = plan.instrument
-    var controls: [Score.Control] = []
+    var events: [Score.Event] = []
     func set(_ controller: Int, _ value: Int, at time: Double) {
-      controls.append(Score.Control(time: time, controller: controller, value: value))
+      events.append(Score.Event(time: time, action: .control(controller: controller, value: value)))
     }
     set(7, 100, at: 0)
     set(10, instrument.isPolyphonic ? 64 : random.int(52...76), at: 0)
     if instrument.hasPedal && plan.style.pedal {
       // Up as the chord changes, down just after it, so that harmonies do not run into each other.
-      for chord in phrases.flatMap(\.chords) where chord.start <= plan.finalTick {
-        let time = clock.seconds(chord.start)
+      for time in chords.map({ clock.seconds($0.start) }) {
         set(64, 0, at: time)
         set(64, 127, at: time + 0.08)
       }
@@ -154,13 +128,11 @@ struct Performer: Sendable {
     if instrument.isSustained {
       // Phrases swell and fall.
       let depth = instrument.texture == .organ ? 14.0 : 30.0
-      for number in phrases.indices {
+      for number in plan.phrases.indices {
         let start = clock.seconds(number * plan.phraseTicks)
         let end = min(clock.end, clock.seconds((number + 1) * plan.phraseTicks))
-        for i in 0..<64 {
-          let x = Double(i) / 64
-          let d = x < 0.62 ? (0.62 - x) / 0.62 : (x - 0.62) / 0.38
-          set(11, Int(118 - depth * d * d), at: start + (end - start) * x)
+        for x in stride(from: 0, to: 1, by: 1 / 64.0) {
+          set(11, Int(118 - fall(depth, at: x, from: 0.62)), at: start + (end - start) * x)
         }
       }
     }
@@ -172,7 +144,6 @@ struct Performer: Sendable {
         set(1, 0, at: note.end)
       }
     }
-    return controls.enumerated().sorted { ($0.element.time, $0.offset) < ($1.element.time, $1.offset) }.map(
-      \.element)
+    return events.sorted { $0.time < $1.time }
   }
 }

@@ -5,16 +5,13 @@
 struct SeededGenerator: Sendable {
   private var state: UInt64
 
-  init(seed: UInt64) { state = seed }
-
   /// A generator whose stream depends on `seed` and on every element of `path`.
   init(seed: UInt64, path: Int...) {
-    var generator = SeededGenerator(seed: seed)
+    state = seed
     for element in path {
-      generator.state ^= UInt64(bitPattern: Int64(element)) &* 0xD6E8_FEB8_6659_FD93
-      generator.state = generator.next()
+      state ^= UInt64(bitPattern: Int64(element)) &* 0xD6E8_FEB8_6659_FD93
+      state = next()
     }
-    self = generator
   }
 
   mutating func next() -> UInt64 {
@@ -27,23 +24,18 @@ struct SeededGenerator: Sendable {
 
   /// Uniform in [0, 1).
   mutating func unit() -> Double { Double(next() >> 11) * 0x1p-53 }
-
   mutating func uniform(_ range: ClosedRange<Double>) -> Double {
     range.lowerBound + (range.upperBound - range.lowerBound) * unit()
   }
-
   mutating func int(_ range: ClosedRange<Int>) -> Int {
     range.lowerBound + Int(next() % UInt64(range.count))
   }
-
   mutating func chance(_ probability: Double) -> Bool { unit() < probability }
-
   /// Close to normal with mean 0 and deviation 1, and never beyond ±3.5: a sum of four uniforms.
   mutating func bell() -> Double { (unit() + unit() + unit() + unit() - 2) * 1.732_050_807_568_877 }
 
-  /// One element of a collection that must not be empty.
+  /// One of `elements`, which must not be empty.
   mutating func pick<T>(_ elements: [T]) -> T { elements[int(0...elements.count - 1)] }
-
   mutating func shuffled<T>(_ elements: [T]) -> [T] {
     var result = elements
     for i in stride(from: result.count - 1, to: 0, by: -1) { result.swapAt(i, int(0...i)) }
