@@ -78,7 +78,7 @@ import Testing
     try ModelPackage.write(
       to: folder + "/model",
       configuration: .init(name: "a", licence: "Apache-2.0", model: model.configuration),
-      weights: model.weights, format: nil, codec: CodecPackage(path: folder + "/codec"), card: "")
+      weights: model.weights, format: .float32, codec: CodecPackage(path: folder + "/codec"), card: "")
     let loaded = try ModelPackage(path: folder + "/model")
     #expect(loaded.model.configuration == model.configuration)
     for (before, after) in [
