@@ -58,7 +58,7 @@ struct Measure: ParsableCommand {
         try StandardOutput.json(MeasuredFile(file: file, measure: measure))
       }
     } else {
-      StandardOutput.line(table(measures))
+      try StandardOutput.line(table(measures))
     }
   }
 
