@@ -25,6 +25,7 @@ import Testing
       #expect(result.error.hasPrefix("legato: "), "\(result.error)")
       #expect(result.message.split(separator: "\n").count == 1, "\(result.error)")
     }
+    #expect(!result.error.contains(".."), "two full stops: \(result.error)")
     for part in parts { #expect(result.error.contains(part), "no '\(part)' in: \(result.error)") }
     #expect(folder.contents == before, "\(arguments) left something")
   }

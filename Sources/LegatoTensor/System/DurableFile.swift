@@ -51,7 +51,7 @@ package final class DurableFile {
   /// Fails where a file of this name could not be written, before hours are spent on its content.
   package static func check(path: String) throws(SystemCallError) {
     guard case .regular(let folder, _) = try Destination(path) else { return }
-    if access(folder, W_OK) != 0 { throw SystemCallError("create the file", path: path, code: errno) }
+    if access("\(folder)/.", W_OK) != 0 { throw SystemCallError("create the file", path: path, code: errno) }
   }
 
   /// Writes all bytes at `offset`, which must be the end of what is there unless ``isSeekable``. A failure cancels.

@@ -56,6 +56,7 @@ extension Preparation {
 
   private static func noneUsable(_ input: String, _ skipped: [SkippedRecording]) -> PrepareError {
     let reasons = skipped.prefix(3).map { "\($0.path): \($0.reason)" }.joined(separator: " ")
+      .trimmingCharacters(in: CharacterSet(charactersIn: "."))
     return PrepareError(
       .noneUsable, input, "none of the \(skipped.count) recordings can be used. \(reasons)",
       "Give recordings that play in a sound editor.")
