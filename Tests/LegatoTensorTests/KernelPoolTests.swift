@@ -83,37 +83,40 @@ import Testing
     return call
   }
 
+  /// Runs plans on a pool of its own; how many results were wrong.
+  private func run(threads: Int32, late: Bool, stopping: Int) -> Int {
+    let gate: @convention(c) (UnsafeMutableRawPointer?) -> Void =
+      late ? { _ in if Int.random(in: 0..<10) == 0 { usleep(.random(in: 0..<200)) } } : { _ in }
+    guard let pool = lk_pool_create_gated(threads, gate, nil) else { return -1 }
+    let n = 257
+    let x = UnsafeMutablePointer<Float>.allocate(capacity: n)
+    x.initialize(repeating: 0, count: n)
+    var (wrong, expected) = (0, Float(0))
+    for _ in 0..<400 {
+      // The plan is gone once it has run: a sanitizer would find a late worker that looked at it.
+      let plan = (0..<Int.random(in: 1...6)).map { _ in
+        counting(x, n, stopping: stopping, shares: .random(in: 0...70))
+      }
+      lk_run(pool, plan, Int64(plan.count))
+      expected += Float(plan.count)
+      wrong += (0..<n).count { x[$0] != expected }
+      if Int.random(in: 0..<50) == 0 { usleep(.random(in: 0..<200)) }
+    }
+    lk_pool_destroy(pool)
+    x.deallocate()
+    return wrong
+  }
+
   /// Several pools at once with more threads than processors; workers come late, or stop in the middle of a share.
   @Test func stress() async {
-    let late: @convention(c) (UnsafeMutableRawPointer?) -> Void = { _ in
-      if Int.random(in: 0..<10) == 0 { usleep(.random(in: 0..<200)) }
-    }
     let wrong = await withTaskGroup(of: Int.self) { group in
-      for (user, threads) in [2, 3, 4, 8, 2, 5, 16, 32].enumerated() {
+      for (user, threads) in ([2, 3, 4, 8, 2, 5, 16, 32] as [Int32]).enumerated() {
         group.addTask {
           await withCheckedContinuation { done in
+            // Threads of their own: the tasks' are as few as the processors.
             Thread.detachNewThread {
-              guard let pool = lk_pool_create_gated(Int32(threads), user % 2 == 0 ? late : { _ in }, nil)
-              else {
-                return done.resume(returning: -1)
-              }
-              let n = 257
-              let x = UnsafeMutablePointer<Float>.allocate(capacity: n)
-              x.initialize(repeating: 0, count: n)
-              var (wrong, expected) = (0, Float(0))
-              for _ in 0..<400 {
-                // The plan is gone once it has run: a late worker that looked at it would be found by a sanitizer.
-                let plan = (0..<Int.random(in: 1...6)).map { _ in
-                  counting(x, n, stopping: user % 4 < 2 ? 0 : 5, shares: .random(in: 0...70))
-                }
-                lk_run(pool, plan, Int64(plan.count))
-                expected += Float(plan.count)
-                wrong += (0..<n).count { x[$0] != expected }
-                if Int.random(in: 0..<50) == 0 { usleep(.random(in: 0..<200)) }
-              }
-              lk_pool_destroy(pool)
-              x.deallocate()
-              done.resume(returning: wrong)
+              done.resume(
+                returning: run(threads: threads, late: user % 2 == 0, stopping: user % 4 < 2 ? 0 : 5))
             }
           }
         }
