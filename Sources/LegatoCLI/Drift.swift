@@ -103,7 +103,8 @@ struct Drift: ParsableCommand {
         LatentSequence(name: $0.id, dimension: data.dimension, values: try data.latents(of: $0))
       }
     }
-    let (reference, heldOut) = (try real([.train]), try real([.validation, .test]))
+    let reference = try LatentDriftReference(
+      real([.train]), heldOut: real([.validation, .test]), components: min(components, data.dimension))
     let settings = settings(packages)
     let frames = Int(Double(DurationText.seconds(duration) ?? 0) * data.frameRate)
     let progress = ProgressLine(
@@ -119,9 +120,7 @@ struct Drift: ParsableCommand {
         (
           name(of: setting, among: settings),
           try LatentDriftReport(
-            reference: reference, heldOut: heldOut, rollouts: rollouts, frameRate: data.frameRate,
-            binSeconds: bin,
-            components: min(components, data.dimension))
+            reference: reference, rollouts: rollouts, frameRate: data.frameRate, binSeconds: bin)
         ))
     }
     progress.finish()
@@ -155,8 +154,16 @@ struct Drift: ParsableCommand {
       $0.package.configuration.name == name && $0.package.path != setting.package.path
     }
     var parts = differs { $0.package.path } || all.count == 1 ? [sameName ? setting.package.path : name] : []
-    if differs({ $0.options.temperature }) { parts.append("temperature \(setting.options.temperature)") }
-    if differs({ $0.options.contextNoise }) { parts.append("context noise \(setting.options.contextNoise)") }
+    // What follows from the model need not be said beside its name.
+    func variesWithinAModel<Value: Hashable>(_ value: (Setting) -> Value) -> Bool {
+      Dictionary(grouping: all, by: \.package.path).values.contains { Set($0.map(value)).count > 1 }
+    }
+    if variesWithinAModel({ $0.options.temperature }) {
+      parts.append("temperature \(setting.options.temperature)")
+    }
+    if variesWithinAModel({ $0.options.contextNoise }) {
+      parts.append("context noise \(setting.options.contextNoise)")
+    }
     return parts.joined(separator: ", ")
   }
 

@@ -178,9 +178,9 @@ import Testing
       let error = try #require(loss.stepError)
       #expect(loss.mean < 0.7, "\(loss.mean)")
       #expect(loss.step < 0.03 + 3 * error && error < 0.05, "noise \(noise): \(loss.step) ± \(error)")
-      // No later collapse either: the last window is no worse than the first.
+      // No later collapse either: what comes after a beginning is a little harder to guess, no more.
       let (first, last) = (loss.positions.prefix(window), loss.positions.suffix(window))
-      #expect(last.reduce(0, +) < 1.15 * first.reduce(0, +))
+      #expect(last.reduce(0, +) < 1.3 * first.reduce(0, +))
     }
   }
 }

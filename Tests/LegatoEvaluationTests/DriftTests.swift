@@ -17,9 +17,11 @@ import Testing
     let steady = (0..<4).map { sequence("steady \($0)", frames: 1000, seed: 10 + UInt64($0)) }
     let drifting = (0..<4).map { sequence("drifting \($0)", frames: 1000, seed: 10 + UInt64($0), drift: 3) }
     let good = try LatentDriftReport(
-      reference: reference, rollouts: steady, frameRate: 25, binSeconds: 10, components: 4)
+      reference: LatentDriftReference(reference, components: 4), rollouts: steady, frameRate: 25,
+      binSeconds: 10)
     let bad = try LatentDriftReport(
-      reference: reference, rollouts: drifting, frameRate: 25, binSeconds: 10, components: nil)
+      reference: LatentDriftReference(reference, components: nil), rollouts: drifting, frameRate: 25,
+      binSeconds: 10)
     #expect(good.bins.count == 4 && bad.bins.count == 4)
     #expect(good.components == 4 && bad.components == nil)
     #expect(
@@ -38,7 +40,7 @@ import Testing
 
   @Test func rolloutsMayDifferInLength() throws {
     let report = try LatentDriftReport(
-      reference: [sequence("real", frames: 2000, seed: 1)],
+      reference: LatentDriftReference([sequence("real", frames: 2000, seed: 1)]),
       rollouts: [sequence("long", frames: 700, seed: 2), sequence("short", frames: 300, seed: 3)],
       frameRate: 25,
       binSeconds: 10)
@@ -52,16 +54,17 @@ import Testing
     let other = LatentSequence(name: "other", dimension: 4, values: [0, 1, 2, 3, 4, 5, 6, 7])
     let broken = LatentSequence(name: "broken", dimension: 8, values: [Float](repeating: .nan, count: 800))
     #expect(throws: EvaluationError.self) {
-      try LatentDriftReport(reference: [real], rollouts: [other], frameRate: 25)
+      try LatentDriftReport(reference: LatentDriftReference([real]), rollouts: [other], frameRate: 25)
     }
     #expect(throws: EvaluationError.self) {
-      try LatentDriftReport(reference: [real], rollouts: [broken], frameRate: 25)
+      try LatentDriftReport(reference: LatentDriftReference([real]), rollouts: [broken], frameRate: 25)
     }
     #expect(throws: EvaluationError.self) {
-      try LatentDriftReport(reference: [], rollouts: [real], frameRate: 25)
+      try LatentDriftReport(reference: LatentDriftReference([]), rollouts: [real], frameRate: 25)
     }
     #expect(throws: EvaluationError.self) {
-      try LatentDriftReport(reference: [real], rollouts: [real], frameRate: 25, binSeconds: 0.01)
+      try LatentDriftReport(
+        reference: LatentDriftReference([real]), rollouts: [real], frameRate: 25, binSeconds: 0.01)
     }
   }
 }

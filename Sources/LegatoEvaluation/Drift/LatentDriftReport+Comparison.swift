@@ -49,7 +49,18 @@ extension LatentDriftReport {
     var chart = Chart(
       title: title, xLabel: "seconds from the start", yLabel: "Fréchet distance of one rollout's latents",
       series: series)
-    chart.yRange = 0...max(1, highest)
+    let lowest = series.flatMap(\.y).min() ?? 0
+    if lowest > 0, highest > 10 * lowest {
+      // Room above for the names, since the bands fill the rest; what is below half the lowest line says nothing.
+      chart.yScale = .logarithmic
+      chart.yRange = lowest / 2...highest * pow(highest / lowest, 0.5)
+      for index in chart.series.indices {
+        guard let band = chart.series[index].band else { continue }
+        chart.series[index].band = (band.lower.map { max($0, lowest / 2) }, band.upper)
+      }
+    } else {
+      chart.yRange = 0...max(1, highest)
+    }
     return chart
   }
 }

@@ -1,58 +1,82 @@
-extension LatentDriftReport {
-  /// Compares rollouts with real latents.
-  ///
+/// Real latents, as rollouts are compared with them: measured once for any number of reports.
+public struct LatentDriftReference: Sendable {
+  let dimension: Int
+  let projection: PrincipalComponents?
+  let measured: FrechetDistance.Reference
+  /// Statistics before projection.
+  let raw: GaussianStatistics
+  /// Real latents for the floors.
+  let floors: [LatentSequence]
+
   /// - Parameters:
-  ///   - reference: real latents, as many as there are.
-  ///   - heldOut: other real latents for the floors; without them the reference's own are used, a little too low.
-  ///   - rollouts: generations, each from its start; they may differ in length.
-  ///   - components: principal components of the reference to compare; nil for all dimensions.
+  ///   - real: real latents, as many as there are.
+  ///   - heldOut: other real latents for the floors; without them the same are used, a little too low.
+  ///   - components: principal components to compare; nil for all dimensions.
   /// - Throws: ``EvaluationError`` where dimensions differ or there are too few latents.
-  public init(
-    reference: [LatentSequence], heldOut: [LatentSequence] = [], rollouts: [LatentSequence],
-    frameRate: Double,
-    binSeconds: Double = 10, components: Int? = 16
-  ) throws {
-    guard let dimension = reference.first?.dimension, !rollouts.isEmpty else {
+  public init(_ real: [LatentSequence], heldOut: [LatentSequence] = [], components: Int? = 16) throws {
+    guard let dimension = real.first?.dimension else {
       throw EvaluationError("drift needs real latents and at least one rollout; give both")
     }
-    for sequence in reference + heldOut + rollouts where sequence.dimension != dimension {
+    guard (components ?? 1) > 0 else {
+      throw EvaluationError("\(components ?? 0) principal components; choose at least 1")
+    }
+    self.dimension = dimension
+    floors = heldOut.isEmpty ? real : heldOut
+    for sequence in real + heldOut { try Self.check(sequence, dimension) }
+    raw = real.reduce(into: GaussianStatistics(dimension: dimension)) {
+      $0.merge($1.statistics(0..<$1.frames))
+    }
+    guard raw.count > 1 else {
+      throw EvaluationError("the reference holds \(raw.count) latents; give more real music")
+    }
+    let raw = raw
+    projection = components.flatMap {
+      $0 < dimension ? PrincipalComponents(fittedOn: raw, components: $0) : nil
+    }
+    measured = .init(projection?.project(raw) ?? raw)
+  }
+
+  static func check(_ sequence: LatentSequence, _ dimension: Int) throws {
+    guard sequence.dimension == dimension else {
       throw EvaluationError(
         "\(sequence.name) has latents of \(sequence.dimension) dimensions and the reference has \(dimension); they must come from one codec"
       )
     }
+  }
+}
+
+extension LatentDriftReport {
+  /// Compares rollouts with real latents.
+  ///
+  /// - Parameter rollouts: generations, each from its start; they may differ in length.
+  /// - Throws: ``EvaluationError`` where dimensions differ or there are too few latents.
+  public init(
+    reference: LatentDriftReference, rollouts: [LatentSequence], frameRate: Double, binSeconds: Double = 10
+  ) throws {
+    guard !rollouts.isEmpty else {
+      throw EvaluationError("drift needs real latents and at least one rollout; give both")
+    }
+    for rollout in rollouts { try LatentDriftReference.check(rollout, reference.dimension) }
     guard binSeconds.isFinite, frameRate.isFinite, binSeconds * frameRate >= 2, binSeconds * frameRate < 1e9
     else {
       throw EvaluationError(
         "a bin of \(binSeconds) s at \(frameRate) latents a second holds no two latents; choose longer bins")
     }
-    guard (components ?? 1) > 0 else {
-      throw EvaluationError("\(components ?? 0) principal components; choose at least 1")
-    }
     for rollout in rollouts where !rollout.values.allSatisfy(\.isFinite) {
       throw EvaluationError(
         "\(rollout.name) contains NaN or infinite latents; the generation failed and cannot be measured")
     }
-    let real = reference.reduce(into: GaussianStatistics(dimension: dimension)) {
-      $0.merge($1.statistics(0..<$1.frames))
-    }
-    guard real.count > 1 else {
-      throw EvaluationError("the reference holds \(real.count) latents; give more real music")
-    }
-
-    let projection = components.flatMap {
-      $0 < dimension ? PrincipalComponents(fittedOn: real, components: $0) : nil
-    }
     let measure = Measure(
-      projection: projection, reference: .init(projection?.project(real) ?? real), raw: real)
+      projection: reference.projection, reference: reference.measured, raw: reference.raw)
     let framesPerBin = Int((binSeconds * frameRate).rounded())
     let longest = rollouts.map(\.frames).max() ?? 0
 
     self.binSeconds = binSeconds
     self.frameRate = frameRate
-    self.dimension = dimension
-    self.components = projection?.components
-    explainedVariance = projection?.explained ?? 1
-    referenceFrames = real.count
+    dimension = reference.dimension
+    components = reference.projection?.components
+    explainedVariance = reference.projection?.explained ?? 1
+    referenceFrames = reference.raw.count
     self.rollouts = rollouts.map(\.name)
     bins = stride(from: 0, to: longest, by: framesPerBin).compactMap { first in
       measure.bin(first..<first + framesPerBin, of: rollouts, frameRate: frameRate)
@@ -61,7 +85,7 @@ extension LatentDriftReport {
       throw EvaluationError("the rollouts hold no two latents; generate longer ones")
     }
     (rolloutFloor, pooledFloor) = measure.floors(
-      heldOut.isEmpty ? reference : heldOut, framesPerBin: framesPerBin, rollouts: rollouts.count)
+      reference.floors, framesPerBin: framesPerBin, rollouts: rollouts.count)
     warnings = Array(Set(bins.compactMap(\.distance.warning))).sorted()
   }
 
