@@ -103,6 +103,9 @@ struct Train: ParsableCommand {
         "\(folder): time is up at step \(outcome.step); the same command goes on from there")
     case .finished: try StandardOutput.line("\(folder): finished at step \(outcome.step)")
     }
+    let gibibytes = Double(MemoryUse.peak) / 1_073_741_824
+    try StandardOutput.line(
+      "memory   \(String(format: "%.2f", gibibytes)) GiB at most, libtorch and mapped files included")
     guard let package = outcome.package else { return }
     try StandardOutput.line("package  \(package)")
     try StandardOutput.line("look     legato info \(package)")
@@ -118,6 +121,7 @@ private struct TrainingReport: Encodable {
   var step: Int
   var package: String?
   var losses: [String: Double]
+  var peak_memory_bytes = MemoryUse.peak
 
   init(_ outcome: TrainingOutcome, folder: String) {
     self.folder = folder
