@@ -89,7 +89,10 @@ struct CorpusFolder: Sendable {
   }
 
   private static func reason(_ error: any Error) -> String {
+    // Foundation's own sentence says little; what lies beneath it is the system's.
     let error = error as NSError
-    return ((error.userInfo[NSUnderlyingErrorKey] as? NSError) ?? error).localizedDescription
+    let beneath = (error.userInfo[NSUnderlyingErrorKey] as? POSIXError)?.localizedDescription
+    let reason = beneath ?? error.localizedDescription
+    return reason.hasSuffix(".") ? String(reason.dropLast()) : reason
   }
 }
