@@ -16,7 +16,7 @@ PY
 measure() { "$legato" compare "$work/a.wav" "$work/b.wav" --json | sed "s|^{|{\"codec\":\"$1\",|" | tr -d '\n' >> "$work/rows"; echo >> "$work/rows"; }
 while read -r piece; do
   # From the 20th second: past the beginning, where all pieces are alike.
-  ffmpeg -nostdin -loglevel error -y -ss 20 -t "$seconds" -i "$piece" "$work/a.wav"
+  ffmpeg -nostdin -loglevel error -y -ss 20 -t "$seconds" -i "$piece" -bitexact "$work/a.wav"
   "$legato" encode "$work/a.wav" --codec "$package" --output "$work/a.safetensors" --quiet
   "$legato" decode "$work/a.safetensors" --codec "$package" --output "$work/b.wav" --quiet
   measure legato
