@@ -190,6 +190,9 @@ import Testing
     try expectFailure(
       ["prepare", ".", "--codec", "tiny", "--output", "locked/latents"],
       "locked/latents: the folder cannot be created: permission denied. Check", asNobody: true)
+    try expectFailure(
+      ["corpus", "--hours", "0.02", "--instrument", "piano", "--output", "locked/corpus"],
+      "locked/corpus: permission denied. Choose another folder", asNobody: true)
   }
 
   @Test func fullDisk() throws {

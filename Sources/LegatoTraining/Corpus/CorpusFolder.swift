@@ -1,4 +1,5 @@
 import Foundation
+import LegatoTensor
 
 /// The folder that a corpus is rendered into.
 struct CorpusFolder: Sendable {
@@ -14,7 +15,7 @@ struct CorpusFolder: Sendable {
     let files = FileManager.default
     var reason: String?
     do { try files.createDirectory(at: audio, withIntermediateDirectories: true) } catch {
-      reason = Self.reason(error)
+      reason = SystemCallError("create the folder", path: audio.path, error).reason
     }
     if let reason = reason ?? (files.isWritableFile(atPath: audio.path) ? nil : "permission denied") {
       let advice = "Choose another folder or change its permissions"
@@ -85,14 +86,9 @@ struct CorpusFolder: Sendable {
     try writing(file) { try data.write(to: file, options: .atomic) }
   }
   private static func writing(_ file: URL, _ body: () throws -> Void) throws {
-    do { try body() } catch { throw CorpusError.folder("cannot write \(file.path): \(reason(error))") }
-  }
-
-  private static func reason(_ error: any Error) -> String {
-    // Foundation's own sentence says little; what lies beneath it is the system's.
-    let error = error as NSError
-    let beneath = (error.userInfo[NSUnderlyingErrorKey] as? POSIXError)?.localizedDescription
-    let reason = beneath ?? error.localizedDescription
-    return reason.hasSuffix(".") ? String(reason.dropLast()) : reason
+    do { try body() } catch {
+      throw CorpusError.folder(
+        "cannot write \(file.path): \(SystemCallError("write", path: file.path, error).reason)")
+    }
   }
 }

@@ -80,10 +80,7 @@ public struct Preparation: Sendable {
     do {
       try FileManager.default.createDirectory(atPath: options.output, withIntermediateDirectories: true)
     } catch {
-      // Foundation's own sentence says little; what lies beneath it is the system's.
-      let beneath = (error as NSError).userInfo[NSUnderlyingErrorKey] as? POSIXError
-      let refusal = SystemCallError(
-        "create the folder", path: options.output, code: beneath?.code.rawValue ?? EIO)
+      let refusal = SystemCallError("create the folder", path: options.output, error)
       throw PrepareError(
         .cannotWrite, options.output, "the folder cannot be created: \(refusal.reason)", refusal.remedy)
     }

@@ -75,8 +75,7 @@ public final class ProgressLog: Sendable {
     let line = Data((JSONText.object(fields) + "\n").utf8)
     let result = file.withLock { file in Result { try file.write(contentsOf: line) } }
     if case .failure(let error) = result {
-      throw RunError(
-        path, "cannot be written: \(error.localizedDescription)", "Free some disk space and resume.")
+      throw RunError(SystemCallError("write", path: path, error))
     }
   }
 

@@ -116,8 +116,7 @@ public final class TensorBoardWriter: Sendable {
     let record = Data(Self.frame(event.bytes))
     let result = file.withLock { file in Result { try file.write(contentsOf: record) } }
     if case .failure(let error) = result {
-      throw RunError(
-        path, "cannot be written: \(error.localizedDescription)", "Free some disk space and resume.")
+      throw RunError(SystemCallError("write", path: path, error))
     }
   }
 

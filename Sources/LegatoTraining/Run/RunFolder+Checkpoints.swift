@@ -155,7 +155,7 @@ extension RunFolder {
     do {
       try FileManager.default.removeItem(atPath: path)
     } catch {
-      throw RunError(path, "cannot be removed: \(error.localizedDescription)", "Check its permissions.")
+      throw RunError(SystemCallError("remove", path: path, error))
     }
   }
 }

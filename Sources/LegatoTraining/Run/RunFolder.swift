@@ -116,9 +116,7 @@ public final class RunFolder: Sendable {
     do {
       try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
     } catch {
-      throw RunError(
-        path, "the folder cannot be made: \(error.localizedDescription)",
-        "Check the permissions and that no file has that name, or choose another place.")
+      throw RunError(SystemCallError("create the folder", path: path, error))
     }
   }
 
@@ -126,7 +124,7 @@ public final class RunFolder: Sendable {
     do {
       return try FileManager.default.contentsOfDirectory(atPath: path)
     } catch {
-      throw RunError(path, "cannot be listed: \(error.localizedDescription)", "Check its permissions.")
+      throw RunError(SystemCallError("list the folder", path: path, error))
     }
   }
 }
