@@ -81,23 +81,16 @@ struct Drift: ParsableCommand {
     guard (1...1024).contains(components) else {
       throw ValidationError("--components is \(components); it must be from 1 to 1024")
     }
-    var defaults = GenerationDefaults()
-    for noise in contextNoise {
-      defaults.contextNoise = noise
-      if let problem = defaults.problem { throw ValidationError(problem) }
-    }
-    for value in temperature {
-      defaults.temperature = value
-      if let problem = defaults.problem { throw ValidationError(problem) }
-    }
+    try GenerationDefaults.validate(contextNoise, as: \.contextNoise)
+    try GenerationDefaults.validate(temperature, as: \.temperature)
   }
 
   func run() throws {
     let paths = try model.isEmpty ? [PackageLocation.find(nil)] : model
     let packages = try paths.map { try ModelPackage(path: $0) }
     try OutputNames.checkFolder(of: output + ".md")
-    var data = try LatentDataset(path: latents)
-    for package in packages { data = try LatentDataset(path: latents, codecHash: package.codec.hash) }
+    let data = try LatentDataset(path: latents)
+    for package in packages { try data.index.check(codecHash: package.codec.hash, folder: latents) }
     func real(_ splits: [RecordingList.Split]) throws -> [LatentSequence] {
       try splits.flatMap { data.pieces($0) }.map {
         LatentSequence(name: $0.id, dimension: data.dimension, values: try data.latents(of: $0))

@@ -50,11 +50,7 @@ struct Evaluate: ParsableCommand {
     if let positions, !(2...65_536).contains(positions) {
       throw ValidationError("--positions is \(positions); it must be from 2 to 65536")
     }
-    var defaults = GenerationDefaults()
-    for noise in contextNoise {
-      defaults.contextNoise = noise
-      if let problem = defaults.problem { throw ValidationError(problem) }
-    }
+    try GenerationDefaults.validate(contextNoise, as: \.contextNoise)
   }
 
   func run() throws {
@@ -68,8 +64,8 @@ struct Evaluate: ParsableCommand {
         "--positions is \(length); it must be more than \(window + window / 4), one window and a quarter")
     }
     let clips = try clips(data, length: length)
-    let noises =
-      contextNoise.isEmpty ? distinct([0, package.configuration.generation.contextNoise]) : contextNoise
+    let own = package.configuration.generation.contextNoise
+    let noises = contextNoise.isEmpty ? (own > 0 ? [0, own] : [0]) : contextNoise
     let progress = ProgressLine(
       "evaluate", total: noises.count * clips.count, unit: "clip", style: reporting.terminalProgress)
     let engine = CPUEngine(threads: threads.value)
@@ -88,8 +84,6 @@ struct Evaluate: ParsableCommand {
       try chart(results, name: package.configuration.name, rate: data.frameRate).write(to: picture)
     }
   }
-
-  private func distinct(_ values: [Float]) -> [Float] { values[0] == values[1] ? [values[0]] : values }
 
   private func clips(_ data: LatentDataset, length: Int) throws -> [[Float]] {
     let held = [RecordingList.Split.validation, .test].flatMap { data.pieces($0) }

@@ -63,17 +63,20 @@ struct Measure: ParsableCommand {
   }
 
   private func excerpt(_ file: String) throws -> AudioBuffer {
+    guard from > 0 || seconds != nil else { return try AudioFile.read(file) }
     let info = try AudioFile.info(file)
-    let first = Int(from * Double(info.sampleRate))
-    guard seconds != nil || from > 0 else { return try AudioFile.read(file) }
-    let whole = try AudioFile.read(file)
-    guard first < whole.frameCount else {
+    let rate = Double(info.sampleRate)
+    let first = Int(from * rate)
+    let wanted = seconds.map { Int($0 * rate) } ?? .max
+    // Only what is measured is read, where the length is known; else all of it tells.
+    let whole = info.framesAreExact ? nil : try AudioFile.read(file)
+    let frames = whole?.frameCount ?? info.frames ?? 0
+    guard first < frames else {
       throw CommandError(
-        "\(file): it lasts \(String(format: "%.1f", whole.duration)) s, and --from is \(from)")
+        "\(file): it lasts \(String(format: "%.1f", Double(frames) / rate)) s, and --from is \(from)")
     }
-    let last =
-      seconds.map { min(whole.frameCount, first + Int($0 * Double(info.sampleRate))) } ?? whole.frameCount
-    return whole.slice(frames: first..<last)
+    let range = first..<first + min(wanted, frames - first)
+    return try whole?.slice(frames: range) ?? AudioFile.read(file, frames: range)
   }
 
   private func table(_ measures: [MusicMeasure]) -> String {

@@ -9,7 +9,7 @@ struct Train: ParsableCommand {
     discussion: """
       The run's folder holds the resolved recipe, progress.jsonl and TensorBoard events, checkpoints, samples with \
       pictures, and at the end package/, which `legato generate --model` takes. The same command goes on from the \
-      last checkpoint, however the run ended. Ctrl-C writes a checkpoint and stops.
+      last checkpoint, however the run ended. Ctrl-C writes a checkpoint and the package, and stops.
 
         legato train Recipes/finetune-model.yaml --from Models/legato-first
         legato train Recipes/small-model.yaml --check

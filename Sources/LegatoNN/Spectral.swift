@@ -19,6 +19,11 @@ public enum Spectral {
     return (power.reshape(Array(spectrum.shape.dropLast(2)) + [size / 2 + 1]) + 1e-9).sqrt()
   }
 
+  /// Natural logarithm of mel bands, not under `floor`: magnitudes `[..., bins]` and filters `[bands, bins]` → `[..., bands]`.
+  public static func logMel(_ magnitude: Tensor, filters: Tensor, floor: Float) -> Tensor {
+    magnitude.matmul(filters, transposed: true).maximum(floor).log()
+  }
+
   /// Triangular filters, equally spaced in Slaney's mel scale, each of unit area: `[bands, size/2 + 1]`.
   public static func melFilters(
     bands: Int, size: Int, sampleRate: Int, from low: Double = 0, to high: Double? = nil

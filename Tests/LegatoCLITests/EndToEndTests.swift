@@ -66,11 +66,30 @@ import Testing
     #expect((model["training"] as? [String: Any])?["steps"] as? Int == 30)
     #expect(try info("model/checkpoints/step-30")["kind"] as? String == "checkpoint")
 
-    // A fine-tuning run starts from the package.
+    // A fine-tuning run starts from the package, and its recipe may say how to generate.
     try legato(
       "train", recipes + "/toy-model.yaml", "--from", "model/package", "--set", "data.latents=latents",
-      "--set",
-      "steps=2", "--output", "tuned", "--threads", "1", "--quiet")
+      "--set", "steps=2", "--set", "model.generation.temperature=0.75", "--output", "tuned", "--threads", "1",
+      "--quiet")
+    let settings = try info("tuned/package")["generation"] as? [String: Any]
+    #expect(settings?["temperature"] as? Double == 0.75, "\(settings ?? [:])")
+
+    // The codec fine-tuned first: the model goes on from weights that know another's latents, and says so.
+    try legato(
+      "train", recipes + "/toy-codec.yaml", "--from", "codec/package", "--set", "data.corpus=corpus", "--set",
+      "steps=2", "--output", "codec2", "--threads", "1", "--quiet")
+    try legato(
+      "prepare", "corpus", "--codec", "codec2/package", "--output", "latents2", "--excerpts", "0", "--quiet")
+    let other = try LegatoProcess.run(
+      [
+        "train", recipes + "/toy-model.yaml", "--from", "model/package", "--set", "data.latents=latents2",
+        "--set", "steps=2", "--output", "tuned2", "--threads", "1",
+      ], in: folder.url)
+    #expect(other.status == 0, "\(other.error)")
+    #expect(other.error.contains("model/package was trained on latents of another codec"), "\(other.error)")
+    try legato(
+      "generate", "--model", "tuned2/package", "--duration", "1", "--seed", "1", "--output", "out2.wav",
+      "--quiet")
 
     try legato(
       "generate", "--model", "tuned/package", "--duration", "2", "--seed", "1", "--output", "out.wav",

@@ -57,6 +57,26 @@ import Testing
     #expect(abs((half[0]["spectral_convergence"] as? Double ?? 0) - 0.5) < 0.01, "\(half)")
   }
 
+  @Test func measuringTellsWhatIsThere() throws {
+    try AudioFile.write(noise(seconds: 6, seed: 1), to: folder.path("noise.wav"))
+    try AudioFile.write(
+      TinyPackage.recording(seconds: 6, sampleRate: 48_000, channels: 2), to: folder.path("chord.wav"))
+    let both = try objects(
+      legato("measure", "noise.wav", "chord.wav", "--from", "1", "--seconds", "4", "--json"))
+    #expect(both.compactMap { $0["file"] as? String } == ["noise.wav", "chord.wav"])
+    let measures = try both.map { try #require($0["measure"] as? [String: Double]) }
+    #expect((measures[0]["pitch_salience"] ?? 1) < 0.4 && (measures[0]["pitch_class_entropy"] ?? 0) > 3.3)
+    // Three pitch classes alike: log2 3 bits.
+    #expect(abs((measures[1]["pitch_class_entropy"] ?? 0) - 1.585) < 0.1, "\(measures[1])")
+    #expect((measures[1]["pitch_salience"] ?? 0) > 0.9, "\(measures[1])")
+    let table = try legato("measure", "noise.wav", "chord.wav")
+    #expect(table.text.contains("median") && table.text.split(separator: "\n").count == 6, "\(table.text)")
+    let late = try legato("measure", "chord.wav", "--from", "9")
+    #expect(late.status == 1 && late.error.contains("chord.wav: it lasts 6.0 s"), "\(late.error)")
+    let short = try legato("measure", "chord.wav", "--from", "5")
+    #expect(short.status == 1 && short.error.contains("at least 2 s"), "\(short.error)")
+  }
+
   @Test func driftPutsModelsAndSettingsSideBySide() throws {
     try prepareLatents()
     let common = [

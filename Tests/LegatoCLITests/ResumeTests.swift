@@ -130,6 +130,21 @@ import Testing
     #expect(encoded.status == 0, "\(encoded.error)")
   }
 
+  @Test func lossesOfTrainingDataAreNotCalledValidation() throws {
+    let result = try LegatoProcess.run(
+      [
+        "train", "recipe.yaml", "--output", "alone", "--set", "data.corpus=recordings/a.wav", "--set",
+        "steps=2",
+        "--set", "evaluate.every_steps=1",
+      ], in: folder.url)
+    try #require(result.status == 0, "\(result.error)")
+    #expect(result.error.contains("no recording is held out"), "\(result.error)")
+    let log = try String(contentsOfFile: folder.path("alone/progress.jsonl"), encoding: .utf8)
+    #expect(log.contains("\"training_data_loss\"") && !log.contains("validation"))
+    let config = try String(contentsOfFile: folder.path("alone/package/config.json"), encoding: .utf8)
+    #expect(!config.contains("held_out_mel_distance"))
+  }
+
   @Test func aFailedStartLeavesNothingAndNeedsNoOtherFolder() throws {
     func train(_ corpus: String) throws -> LegatoProcess.Result {
       try LegatoProcess.run(

@@ -30,8 +30,8 @@ public struct MelDistance: Sendable {
     }
     let matrix = engine.tensor(filters, shape: [Self.bands, Self.size / 2 + 1])
     func logMel(_ signal: Tensor) -> Tensor {
-      Spectral.magnitude(signal, size: Self.size, hop: Self.hop).matmul(matrix, transposed: true)
-        .maximum(Self.floor).log()
+      Spectral.logMel(
+        Spectral.magnitude(signal, size: Self.size, hop: Self.hop), filters: matrix, floor: Self.floor)
     }
     var (sum, count) = (0.0, 0)
     pair.forEachBlock(size: Self.size, hop: Self.hop, engine: engine) { a, b in

@@ -61,7 +61,7 @@ public struct MusicMeasure: Sendable, Hashable, Codable {
     onsetsPerSecond = Double(Self.onsets(short, framesPerSecond: rate / Double(Self.hop))) / sound.duration
     pitchSalience = Self.salience(mono, rate: rate, engine: engine)
     pitchClassEntropy = Self.entropy(whole, rate: rate)
-    changePerSecond = Self.change(whole, rate: rate)
+    changePerSecond = Self.change(whole, rate: rate, engine: engine)
   }
 
   /// Magnitudes of all frames, `[count][bins]`.
@@ -170,28 +170,20 @@ public struct MusicMeasure: Sendable, Hashable, Codable {
     return total > 0 ? -classes.reduce(0) { $1 > 0 ? $0 + $1 / total * log2($1 / total) : $0 } : 0
   }
 
-  private static func change(_ frames: Frames, rate: Double) -> Double {
-    let bands = 80
-    let filters = Spectral.melFilters(bands: bands, size: size, sampleRate: Int(rate))
-    var mels: [[Float]] = []
+  private static func change(_ frames: Frames, rate: Double, engine: CPUEngine) -> Double {
     // A tenth of a second apart is enough.
-    let stride10 = max(1, Int(rate / Double(hop) / 10))
-    for index in Swift.stride(from: 0, to: frames.count, by: stride10) {
-      let row = frames.row(index)
-      mels.append(
-        (0..<bands).map { band in
-          var sum: Float = 0
-          for bin in 0..<frames.bins { sum += filters[band * frames.bins + bin] * row[row.startIndex + bin] }
-          return log(max(sum, 1e-5))
-        })
-    }
-    let apart = 10
-    guard mels.count > apart else { return 0 }
-    var sum = 0.0
-    for index in apart..<mels.count {
-      for band in 0..<bands { sum += Double(abs(mels[index][band] - mels[index - apart][band])) }
-    }
-    return sum / Double((mels.count - apart) * bands)
+    let rows = Array(stride(from: 0, to: frames.count, by: max(1, Int(rate / Double(hop) / 10))))
+    let filters = engine.tensor(
+      Spectral.melFilters(bands: MelDistance.bands, size: size, sampleRate: Int(rate)),
+      shape: [MelDistance.bands, frames.bins])
+    let mels = Spectral.logMel(
+      engine.tensor(rows.flatMap { frames.row($0) }, shape: [rows.count, frames.bins]), filters: filters,
+      floor: MelDistance.floor
+    ).floats()
+    let second = 10 * MelDistance.bands
+    guard mels.count > second else { return 0 }
+    let changes = zip(mels.dropFirst(second), mels).map { Double(abs($0 - $1)) }
+    return changes.reduce(0, +) / Double(changes.count)
   }
 
   private static func median(_ values: [Double]) -> Double {

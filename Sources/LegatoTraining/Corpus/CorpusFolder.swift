@@ -83,7 +83,7 @@ struct CorpusFolder: Sendable {
   }
 
   private static func write(_ data: Data, to file: URL) throws {
-    try writing(file) { try data.write(to: file, options: .atomic) }
+    try writing(file) { try DurableFile.write(Array(data), to: file.path) }
   }
   private static func writing(_ file: URL, _ body: () throws -> Void) throws {
     do { try body() } catch {

@@ -11,12 +11,7 @@ public enum LatentFolder {
   /// - Throws: ``LatentError``: missing, newer, damaged, or made with another codec.
   public static func open(_ path: String, codecHash: String? = nil) throws -> LatentDataset {
     let index = try LatentIndex(folder: path)
-    if let codecHash, codecHash != index.codecHash {
-      throw LatentError(
-        .otherCodec, path,
-        "the latents were made with the codec \(index.codecHash) ('\(index.codecName)'), not with \(codecHash)",
-        "Prepare the recordings again with this codec, or use the codec at \(index.codecPath).")
-    }
+    if let codecHash { try index.check(codecHash: codecHash, folder: path) }
     var files: [String: SafetensorsFile] = [:]
     for piece in index.pieces {
       let file: SafetensorsFile
@@ -52,5 +47,16 @@ public enum LatentFolder {
         LatentError.prepareAgain)
     }
     return file
+  }
+}
+
+extension LatentIndex {
+  /// - Throws: ``LatentError/Kind/otherCodec`` where the latents were made with another codec.
+  public func check(codecHash hash: String, folder: String) throws {
+    guard hash != codecHash else { return }
+    throw LatentError(
+      .otherCodec, folder,
+      "the latents were made with the codec \(codecHash) ('\(codecName)'), not with \(hash)",
+      "Prepare the recordings again with this codec, or use the codec at \(codecPath).")
   }
 }

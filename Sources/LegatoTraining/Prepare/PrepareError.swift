@@ -26,5 +26,5 @@ public struct PrepareError: Error, Equatable, Sendable, CustomStringConvertible 
     self.remedy = remedy
   }
 
-  public var description: String { "\(path): \(reason)\(reason.hasSuffix(".") ? "" : ".") \(remedy)" }
+  public var description: String { "\(path): \(reason). \(remedy)" }
 }

@@ -4,6 +4,10 @@ import LegatoTensor
 extension SystemCallError {
   /// What the operating system said, out of an error of Foundation, whose own sentences say little.
   init(_ operation: String, path: String, _ error: any Error) {
+    if let own = error as? SystemCallError {
+      self = own
+      return
+    }
     let outer = error as NSError
     let beneath = outer.userInfo[NSUnderlyingErrorKey]
     let posix = (error as? POSIXError) ?? (beneath as? POSIXError)

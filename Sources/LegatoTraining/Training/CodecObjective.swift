@@ -33,8 +33,9 @@ public struct CodecObjective: Sendable {
           },
           shape: [bands, size / 2 + 1])
         let distance =
-          (a.matmul(filters, transposed: true).maximum(1e-4).log()
-          - b.matmul(filters, transposed: true).maximum(1e-4).log()).abs().mean()
+          (Spectral.logMel(a, filters: filters, floor: 1e-4)
+          - Spectral.logMel(b, filters: filters, floor: 1e-4))
+          .abs().mean()
         mel = mel.map { $0 + distance } ?? distance
       }
     }
