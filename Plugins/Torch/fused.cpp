@@ -111,6 +111,16 @@ int32_t lgt_depthwise_convolution(lgt_tensor x, lgt_tensor weight, lgt_tensor bi
   return produce(result, [&] { return depthwise(get(x), get(weight), optional(bias).value_or(at::Tensor())); });
 }
 
+int32_t lgt_convolution2d(lgt_tensor x, lgt_tensor weight, lgt_tensor bias, const int64_t *stride,
+                          const int64_t *padding, lgt_tensor *result) {
+  return produce(result, [&] {
+    // Channels innermost: oneDNN's and cuDNN's bf16 kernels want it, and would else reorder in every layer.
+    return at::conv2d(get(x).contiguous(at::MemoryFormat::ChannelsLast),
+                      get(weight).contiguous(at::MemoryFormat::ChannelsLast), optional(bias), sizes(stride, 2),
+                      sizes(padding, 2));
+  });
+}
+
 int32_t lgt_modulate(lgt_tensor x, lgt_tensor shift, lgt_tensor scale, lgt_tensor *result) {
   return produce(result, [&] { return at::addcmul(full(get(shift)), full(get(x)), full(get(scale)) + 1); });
 }

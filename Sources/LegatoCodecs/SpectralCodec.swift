@@ -65,6 +65,8 @@ public struct SpectralCodec: AudioCodec {
 
   /// Names of the parameters that training must leave alone.
   public static let statisticsNames: Set<String> = ["latents.mean", "latents.deviation"]
+  /// Whether the parameter takes part in encoding: what latents depend on beside their statistics.
+  public static func isOfEncoder(_ name: String) -> Bool { name.hasPrefix("encoder.") }
 
   public func encode(_ audio: Tensor) -> Tensor { normalize(posterior(of: audio).mean) }
   public func decode(_ latents: Tensor) -> Tensor { synthesize(denormalize(latents)) }

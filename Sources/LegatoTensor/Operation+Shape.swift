@@ -103,6 +103,18 @@ extension Operation {
       require(
         first.count == 3 && shapes[1].count == 2 && shapes[1][0] == first[2], "needs [B, T, C] and [C, K]")
       return first
+    case .convolution2d(let stride, let padding):
+      let weight = shapes[1]
+      require(stride.count == 2 && padding.count == 2, "stride and padding need two numbers")
+      require(
+        first.count == 4 && weight.count == 4 && first[1] == weight[1], "needs [B, C, H, W], [O, C, h, w]")
+      if shapes.count > 2 { require(shapes[2] == [weight[0]], "bias does not fit") }
+      func extent(_ axis: Int) -> Int {
+        let room: Int = first[2 + axis] + 2 * padding[axis] - weight[2 + axis]
+        require(room >= 0, "the kernel is larger than its input")
+        return room / stride[axis] + 1
+      }
+      return [first[0], weight[0], extent(0), extent(1)]
     case .modulate:
       for other in shapes.dropFirst() {
         require(Operation.modulates(other, first), "shift and scale do not fit")

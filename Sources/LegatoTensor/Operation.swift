@@ -52,6 +52,9 @@ public enum Operation: Sendable, Hashable {
   case attention(window: Int)
   /// `[x [B, T, C], weight [C, K], bias [C]?]`, causal: zeros before the start.
   case depthwiseConvolution
+  /// `[x [B, C, H, W], weight [O, C, h, w], bias [O]?]` → `[B, O, H', W']`, with zeros around: two numbers an attribute,
+  /// for height and width. The CPU engine runs its composition.
+  case convolution2d(stride: [Int], padding: [Int])
   /// `[x [B, T, n], shift, scale [B, T or 1, n]]` → x · (1 + scale) + shift.
   case modulate
   /// `[x [B, T, n], gate [B, T or 1, n], h [B, T, n]]` → x + gate · h.
@@ -90,7 +93,9 @@ extension Operation {
   /// Whether the operation has a default composition of primitives.
   public var isFused: Bool {
     switch self {
-    case .linear, .layerNorm, .rmsNorm, .rotary, .attention, .depthwiseConvolution, .modulate, .gatedAdd: true
+    case .linear, .layerNorm, .rmsNorm, .rotary, .attention, .depthwiseConvolution, .convolution2d, .modulate,
+      .gatedAdd:
+      true
     default: false
     }
   }

@@ -29,6 +29,8 @@ extension Tensor {
       }
       guard let y else { preconditionFailure("\(operation): kernel of width 0") }
       return x.count > 2 ? y + x[2] : y
+    case .convolution2d(let stride, let padding):
+      return convolutionComposition(x, stride: stride, padding: padding)
     case .modulate:
       return x[0] * (x[2] + 1) + x[1]
     case .gatedAdd:
@@ -36,6 +38,24 @@ extension Tensor {
     default:
       preconditionFailure("\(operation) is a primitive")
     }
+  }
+
+  /// Every patch that the kernel sees as a row, times the kernels as a matrix.
+  private static func convolutionComposition(_ x: [Tensor], stride: [Int], padding: [Int]) -> Tensor {
+    let (input, weight) = (x[0], x[1])
+    let (outputs, height, width) = (weight.dim(0), weight.dim(2), weight.dim(3))
+    let shape = Operation.convolution2d(stride: stride, padding: padding).resultShape(x.map(\.shape))
+    let padded = input.pad(axis: 2, before: padding[0], after: padding[0])
+      .pad(axis: 3, before: padding[1], after: padding[1])
+    let used = padded.slice(axis: 2, 0..<(shape[2] - 1) * stride[0] + height)
+      .slice(axis: 3, 0..<(shape[3] - 1) * stride[1] + width)
+    // [B, C, H, W'·w] → [B, C, W', w, H'·h] → [B, H', W', C, h, w]
+    let patches = used.frame(size: width, hop: stride[1]).permute([0, 1, 3, 4, 2])
+      .frame(size: height, hop: stride[0]).permute([0, 4, 2, 1, 5, 3])
+      .reshape([shape[0], shape[2] * shape[3], weight.dim(1) * height * width])
+    var y = patches.matmul(weight.reshape([outputs, -1]), transposed: true)
+    if x.count > 2 { y = y + x[2] }
+    return y.permute([0, 2, 1]).reshape(shape)
   }
 
   private static func rotaryComposition(_ x: Tensor, positions: Tensor, base: Float, pairs: Int) -> Tensor {

@@ -41,6 +41,9 @@ extension TorchBackend {
       case .attention(let window):
         return torch.pointee.attention(x[0], x[1], x[2], operand(3), operand(4), Int64(window), &result)
       case .depthwiseConvolution: return torch.pointee.depthwise_convolution(x[0], x[1], operand(2), &result)
+      case .convolution2d(let stride, let padding):
+        return torch.pointee.convolution2d(
+          x[0], x[1], operand(2), sizes(stride), sizes(padding), &result)
       case .modulate: return torch.pointee.modulate(x[0], x[1], x[2], &result)
       case .gatedAdd: return torch.pointee.gated_add(x[0], x[1], x[2], &result)
 

@@ -1,5 +1,7 @@
 import Foundation
 import LegatoAudio
+import LegatoCodecs
+import LegatoModels
 import LegatoTensor
 import LegatoTraining
 import Testing
@@ -27,7 +29,10 @@ import Testing
     device: cpu
     threads: 1
     data: { corpus: recordings, crop_seconds: 0.24 }
-    codec: { preset: tiny, loss: { stft_sizes: [512, 128] } }
+    codec:
+      preset: tiny
+      loss: { stft_sizes: [512, 128] }
+      adversarial: { weight: 0.1, start_step: 10, channels: 2, stft_sizes: [512, 128] }
     optimizer: { learning_rate: 1e-3, warmup_steps: 5 }
     checkpoint: { every_steps: 4, every_minutes: 0, keep: 2 }
     evaluate: { every_steps: 20, batches: 1 }
@@ -80,7 +85,7 @@ import Testing
     }
     #expect(Set(resumed).subtracting([0]).count >= 3, "killed too seldom: \(resumed)")
     #expect(try losses("killed") == losses("whole"))
-    for file in ["model", "average", "optimizer"] {
+    for file in ["model", "average", "optimizer", "adversary", "adversary-optimizer"] {
       let path = "checkpoints/step-90/\(file).safetensors"
       let (a, b) = (
         try Data(contentsOf: URL(fileURLWithPath: folder.path("whole/\(path)"))),
@@ -104,6 +109,26 @@ import Testing
     let mean = latents.reduce(0, +) / Float(latents.count)
     let deviation = (latents.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Float(latents.count)).squareRoot()
     #expect(abs(mean) < 0.3 && deviation > 0.6 && deviation < 1.6, "mean \(mean), deviation \(deviation)")
+  }
+
+  @Test func aFrozenEncoderKeepsLatentsAndModels() throws {
+    func run(_ arguments: String...) throws {
+      let result = try LegatoProcess.run(arguments + ["--quiet"], in: folder.url)
+      try #require(result.status == 0, "\(arguments): \(result.error)")
+    }
+    try run("train", "recipe.yaml", "--output", "first", "--set", "steps=12")
+    try run(
+      "train", "recipe.yaml", "--output", "second", "--from", "first/package", "--set", "steps=12", "--set",
+      "codec.freeze_encoder=true")
+    let codecs = try ["first", "second"].map { try CodecPackage(path: folder.path($0 + "/package")) }
+    #expect(codecs[0].hash == codecs[1].hash)
+    for (a, b) in zip(codecs[0].codec.weights, codecs[1].codec.weights) {
+      let isKept = a.name.hasPrefix("encoder.") || a.name.hasPrefix("latents.")
+      #expect((a.floats() == b.floats()) == isKept, "\(a.name)")
+    }
+    let untrained = try LegatoProcess.run(
+      ["train", "recipe.yaml", "--output", "third", "--set", "codec.freeze_encoder=true"], in: folder.url)
+    #expect(untrained.status == 1 && untrained.error.contains("--from"), "\(untrained.error)")
   }
 
   @Test func ctrlCWritesACheckpointAndStops() throws {

@@ -71,6 +71,7 @@ import Testing
       Case(.attention(window: 4), [[1, 11, 2, 6], [1, 11, 2, 6], [1, 11, 2, 6], [3, 2, 6], [3, 2, 6]]),
       Case(.depthwiseConvolution, [[2, 9, 5], [5, 4], [5]]),
       Case(.depthwiseConvolution, [[2, 3, 5], [5, 7]]),
+      Case(.convolution2d(stride: [1, 2], padding: [1, 4]), [[2, 3, 5, 12], [4, 3, 3, 9], [4]]),
       Case(.modulate, [[2, 3, 7], [2, 3, 7], [2, 3, 7]]),
       Case(.modulate, [[2, 3, 7], [2, 1, 7], [2, 1, 7]]),
       Case(.gatedAdd, [[2, 3, 7], [2, 3, 7], [2, 3, 7]]),

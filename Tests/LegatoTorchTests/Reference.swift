@@ -224,6 +224,18 @@ struct Reference {
           return source < 0 ? sum : sum + input[b, source, c] * x[1][c, tap]
         }
       }
+    case .convolution2d(let stride, let padding):
+      return Reference(shape) { index in
+        var sum = x.count > 2 ? x[2][index[1]] : 0
+        for c in 0..<x[1].shape[1] {
+          for (i, j) in (0..<x[1].shape[2]).flatMap({ i in (0..<x[1].shape[3]).map { (i, $0) } }) {
+            let (row, column) = (index[2] * stride[0] - padding[0] + i, index[3] * stride[1] - padding[1] + j)
+            guard (0..<input.shape[2]).contains(row), (0..<input.shape[3]).contains(column) else { continue }
+            sum += input[index[0], c, row, column] * x[1][index[1], c, i, j]
+          }
+        }
+        return sum
+      }
     case .modulate: return Reference(shape) { input[$0] * (1 + x[2].broadcast($0)) + x[1].broadcast($0) }
     case .gatedAdd: return Reference(shape) { input[$0] + x[1].broadcast($0) * x[2][$0] }
     default: preconditionFailure("\(operation) has no reference")

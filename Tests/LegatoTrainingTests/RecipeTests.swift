@@ -84,13 +84,18 @@ private func problems(_ yaml: String, settings: [String] = []) -> [String] {
           crop_seconds: 2
         codec: {preset: small, sample_rate: 24000, channels: 1, fft_size: 960, hop: 240, fold: 8,
           latent_dimension: 32, encoder_width: 1, encoder_blocks: 2, bottleneck_width: 3, bottleneck_blocks: 4,
-          decoder_width: 5, decoder_blocks: 6, bottleneck: fixed, kl_weight: 0, fixed_std: 0.5,
+          decoder_width: 5, decoder_blocks: 6, bottleneck: fixed, kl_weight: 0, fixed_std: 0.5, freeze_encoder: true,
+          adversarial: {weight: 0.2, feature_weight: 3, start_step: 7, channels: 4, stft_sizes: [128], learning_rate: 1e-5},
           loss: {stft_weight: 0, mel_weight: 3, waveform_weight: 0, stft_sizes: [64, 32]}}
         """)
     guard case .codec(let settings) = recipe.subject else { throw RecipeError(file: "", "not a codec") }
     #expect(settings.sampleRate == 24000 && settings.fold == 8 && settings.decoderBlocks == 6)
     #expect(settings.bottleneck == .fixed && settings.fixedStd == 0.5 && settings.loss.stftSizes == [64, 32])
-    #expect(recipe.data.cropSeconds == 2)
+    #expect(recipe.data.cropSeconds == 2 && settings.freezeEncoder)
+    let game = settings.adversarial
+    #expect(game.weight == 0.2 && game.featureWeight == 3 && game.startStep == 7 && game.channels == 4)
+    #expect(game.stftSizes == [128] && game.learningRate == 1e-5)
+    #expect(try Recipe(yaml: recipe.yaml) == recipe)
   }
 
   @Test(arguments: [
@@ -221,7 +226,9 @@ private func problems(_ yaml: String, settings: [String] = []) -> [String] {
     #expect(order.first == "kind" && order.last == "model" && order.count == 16)
   }
 
-  @Test(arguments: ["toy-codec", "toy-model", "small-codec", "small-model", "finetune-codec", "finetune-model", "cam-150m"])
+  @Test(arguments: [
+    "toy-codec", "toy-model", "small-codec", "small-model", "finetune-codec", "finetune-model", "cam-150m",
+  ])
   func shippedRecipes(name: String) throws {
     let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
       .deletingLastPathComponent()

@@ -9,7 +9,7 @@
 #pragma once
 #include <stdint.h>
 
-#define LEGATO_TORCH_ABI_VERSION 3
+#define LEGATO_TORCH_ABI_VERSION 4
 
 typedef struct lgt_tensor_s *lgt_tensor;
 
@@ -93,6 +93,8 @@ enum { lgt_sum, lgt_mean, lgt_max };
   F(attention, (lgt_tensor q, lgt_tensor k, lgt_tensor v, lgt_tensor sink_k, lgt_tensor sink_v, int64_t window, \
                 lgt_tensor *result))                                                                            \
   F(depthwise_convolution, (lgt_tensor x, lgt_tensor weight, lgt_tensor bias, lgt_tensor *result))              \
+  F(convolution2d, (lgt_tensor x, lgt_tensor weight, lgt_tensor bias, const int64_t *stride,                    \
+                    const int64_t *padding, lgt_tensor *result))                                                \
   F(modulate, (lgt_tensor x, lgt_tensor shift, lgt_tensor scale, lgt_tensor *result))                           \
   F(gated_add, (lgt_tensor x, lgt_tensor gate, lgt_tensor h, lgt_tensor *result))
 

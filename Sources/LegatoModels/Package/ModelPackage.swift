@@ -85,7 +85,8 @@ public struct CodecPackage: Sendable {
   public let configuration: CodecConfigurationFile
   public let codec: SpectralCodec
   public let card: String
-  /// Content hash of the weights as they are computed with.
+  /// Content hash of what latents depend on, the encoder and its statistics: codecs of one hash share latents and models,
+  /// also where the decoder of one was trained further.
   public let hash: String
 
   public init(path: String) throws {
@@ -116,7 +117,10 @@ public struct CodecPackage: Sendable {
   /// Over names, shapes and stored bytes.
   static func hash(of codec: SpectralCodec) -> String {
     var fingerprint = Fingerprint()
-    for weight in codec.weights { fingerprint.mix(weight) }
+    for weight in codec.weights
+    where SpectralCodec.isOfEncoder(weight.name) || SpectralCodec.statisticsNames.contains(weight.name) {
+      fingerprint.mix(weight)
+    }
     let digits = String(fingerprint.value, radix: 16)
     return String(repeating: "0", count: 16 - digits.count) + digits
   }

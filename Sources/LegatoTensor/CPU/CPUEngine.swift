@@ -32,7 +32,9 @@ public final class CPUEngine: Backend {
 
   deinit { lk_pool_destroy(pool) }
 
-  public func implements(_ operation: Operation) -> Bool { true }
+  public func implements(_ operation: Operation) -> Bool {
+    if case .convolution2d = operation { false } else { true }
+  }
 
   public func perform(_ operation: Operation, _ operands: [Tensor], shape: [Int], dtype: DType) -> Tensor {
     if case .reshape = operation {

@@ -237,6 +237,8 @@ extension Operation {
           kernel: LK_GATED_ADD, pointers: [.operand(0), .operand(1), .operand(2), .output], ints: ints,
           work: count * 2)
       ]
+    case .convolution2d:
+      preconditionFailure("\(self) runs as its composition on this engine")
     case .frameStream(let size, let hop):
       return [
         .init(

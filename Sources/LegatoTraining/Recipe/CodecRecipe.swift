@@ -28,7 +28,10 @@ public struct CodecRecipe: Sendable, Equatable {
   public var bottleneck = Bottleneck.kl
   public var klWeight = 1e-4
   public var fixedStd = 0.4
+  /// Train the decoder alone: latents, and the models that were trained on them, stay valid.
+  public var freezeEncoder = false
   public var loss = CodecLossRecipe()
+  public var adversarial = AdversarialRecipe()
 
   public init() {}
 }
@@ -43,6 +46,24 @@ public struct CodecLossRecipe: Sendable, Equatable {
   public var waveformSteps = 1000
   /// FFT sizes of the multi-resolution losses.
   public var stftSizes = [2048, 1024, 512, 256, 128]
+
+  public init() {}
+}
+
+/// The discriminator that the codec is trained against, once its waveforms are roughly right.
+public struct AdversarialRecipe: Sendable, Equatable {
+  /// Of the discriminator's verdict in the codec's loss; 0 trains without a discriminator.
+  public var weight = 0.0
+  /// Of the difference of the discriminator's features.
+  public var featureWeight = 2.0
+  /// The first step in which it takes part.
+  public var startStep = 0
+  /// Width of its layers.
+  public var channels = 16
+  /// FFT sizes, one network each.
+  public var stftSizes = [2048, 1024, 512]
+  /// The discriminator's own, under the codec's schedule.
+  public var learningRate = 3e-4
 
   public init() {}
 }

@@ -16,7 +16,9 @@ extension CodecRecipe {
     bottleneck = reader.choice("bottleneck", default: bottleneck)
     klWeight = reader.double("kl_weight", default: klWeight, in: .fromZero)
     fixedStd = reader.double("fixed_std", default: fixedStd, in: .fromZero)
+    freezeEncoder = reader.bool("freeze_encoder", default: freezeEncoder)
     loss.read(from: reader.section("loss"))
+    adversarial.read(from: reader.section("adversarial"))
     if let fftSize, let hop, fftSize < hop {
       reader.report("hop", "is \(hop), above fft_size \(fftSize): samples between frames would be lost")
     }
@@ -34,6 +36,18 @@ extension CodecLossRecipe {
     if stftWeight + melWeight + waveformWeight == 0 {
       reader.report("stft_weight", "all three weights are 0, so nothing would be learned")
     }
+    reader.finish()
+  }
+}
+
+extension AdversarialRecipe {
+  fileprivate mutating func read(from reader: RecipeReader) {
+    weight = reader.double("weight", default: weight, in: .fromZero)
+    featureWeight = reader.double("feature_weight", default: featureWeight, in: .fromZero)
+    startStep = reader.int("start_step", default: startStep, in: 0...)
+    channels = reader.int("channels", in: 1...1024) ?? channels
+    stftSizes = reader.ints("stft_sizes", in: 64...65_536) ?? stftSizes
+    learningRate = reader.double("learning_rate", default: learningRate, in: .positive)
     reader.finish()
   }
 }

@@ -90,12 +90,21 @@ extension CodecRecipe {
     tree.add("bottleneck", bottleneck)
     tree.add("kl_weight", klWeight)
     tree.add("fixed_std", fixedStd)
+    tree.add("freeze_encoder", freezeEncoder)
     tree.add(section: "loss") { section in
       section.add("stft_weight", loss.stftWeight)
       section.add("mel_weight", loss.melWeight)
       section.add("waveform_weight", loss.waveformWeight)
       section.add("waveform_steps", loss.waveformSteps)
       section.add("stft_sizes", "\(loss.stftSizes)")
+    }
+    tree.add(section: "adversarial") { section in
+      section.add("weight", adversarial.weight)
+      section.add("feature_weight", adversarial.featureWeight)
+      section.add("start_step", adversarial.startStep)
+      section.add("channels", adversarial.channels)
+      section.add("stft_sizes", "\(adversarial.stftSizes)")
+      section.add("learning_rate", adversarial.learningRate)
     }
   }
 }

@@ -14,10 +14,17 @@ public final class CodecTask: TrainingTask {
   private let settings: CodecRecipe
   private let clips: AudioClips
   private let objective: CodecObjective
+  private let game: AdversarialGame?
   private let cropFrames: Int
 
   public var weights: [Weight] { codec.weights }
-  public var trainable: [Weight] { codec.weights.filter { !SpectralCodec.statisticsNames.contains($0.name) } }
+  public var trainable: [Weight] {
+    codec.weights.filter {
+      !SpectralCodec.statisticsNames.contains($0.name)
+        && !(settings.freezeEncoder && SpectralCodec.isOfEncoder($0.name))
+    }
+  }
+  public var adversary: Adversary? { game?.adversary }
   public var dataFingerprint: String { clips.fingerprint }
   public var representativeStep: Int { settings.loss.waveformSteps + 1 }
   public var audioSecondsPerStep: Double { Double(recipe.batchSize * cropFrames) / Double(codec.sampleRate) }
@@ -46,6 +53,12 @@ public final class CodecTask: TrainingTask {
         "codec.loss.stft_sizes: \(size) does not fit",
         "Sizes must be multiples of 4, each dividing the largest, \(longest): powers of two.")
     }
+    guard !settings.freezeEncoder || package != nil else {
+      throw TrainingError(
+        "codec.freeze_encoder is true, but the run starts from no package: an untrained encoder says nothing",
+        "Name a package with --from, or set codec.freeze_encoder to false.")
+    }
+    game = try AdversarialGame(settings.adversarial, seed: recipe.seed, samples: cropFrames - codec.delay)
     clips = try AudioClips(
       source: recipe.data.source, sampleRate: configuration.sampleRate, channels: configuration.channels,
       cropFrames: cropFrames, cache: cache)
@@ -73,7 +86,7 @@ public final class CodecTask: TrainingTask {
     let values = try clips.batch(
       validation: false, count: recipe.batchSize, cropFrames: cropFrames, random: stream("data", step))
     let audio = backend.tensor(values, shape: [recipe.batchSize, codec.channels, cropFrames])
-    let posterior = codec.posterior(of: audio)
+    let posterior = encode(audio, on: backend)
     let shape = posterior.mean.shape
     let noise = backend.tensor(stream("bottleneck", step).normal(shape.reduce(1, *)), shape: shape)
     let (latents, divergence) = bottleneck(posterior, noise: noise)
@@ -81,13 +94,27 @@ public final class CodecTask: TrainingTask {
     let heard = cropFrames - codec.delay
     // The last frames of a crop lack the frames that would complete them.
     func trimmed(_ x: Tensor) -> Tensor { x.reshape([rows, cropFrames]).slice(axis: 1, 0..<heard) }
-    let parts = objective.parts(
-      aligned(trimmed(codec.synthesize(latents))), aligned(trimmed(audio)),
+    let (output, target) = (trimmed(codec.synthesize(latents)), trimmed(audio))
+    var parts = objective.parts(
+      aligned(output), aligned(target),
       waveformOnly: recipe.from == nil && settings.loss.waveformWeight > 0
         && step <= settings.loss.waveformSteps)
+    if let game, let torch = backend as? TorchBackend {
+      parts += try game.parts(output: output, target: target, channels: codec.channels, step: step, on: torch)
+    }
     var loss = divergence * Float(settings.klWeight)
     for part in parts { loss = loss + part.value * part.weight }
     return (loss, parts.map { ($0.name, $0.value) } + [("kl", divergence)])
+  }
+
+  public func adversaryLoss(step: Int, on backend: TorchBackend) throws -> Tensor? { game?.adversaryLoss() }
+
+  /// Mean and log-variance; no gradients where the encoder stays as it is.
+  private func encode(_ audio: Tensor, on backend: any Backend) -> (mean: Tensor, logVariance: Tensor) {
+    guard settings.freezeEncoder, let torch = backend as? TorchBackend else {
+      return codec.posterior(of: audio)
+    }
+    return torch.withoutGradients { codec.posterior(of: audio) }
   }
 
   /// Cut to a length that every FFT size and its hop divide.
@@ -160,8 +187,10 @@ public final class CodecTask: TrainingTask {
   public func export(weights: [Weight], record: ExportRecord, to path: String) throws {
     // What is measured and shipped is what is stored: matrices in bf16, latents normalised by its own statistics.
     // The statistics of raw latents are measured anew: those of a package that training started from are another codec's.
+    let keepsLatents = settings.freezeEncoder
     let stored = weights.map { weight in
       switch weight.name {
+      case _ where keepsLatents && SpectralCodec.statisticsNames.contains(weight.name): weight
       case codec.latentMean.name:
         Weight(name: weight.name, shape: weight.shape, values: [Float](repeating: 0, count: weight.count))
       case codec.latentDeviation.name:
@@ -170,12 +199,13 @@ public final class CodecTask: TrainingTask {
       }
     }
     let bare = try SpectralCodec(codec.configuration, weights: NamedWeights(stored, origin: "the run"))
-    let statistics = try latentStatistics(bare)
+    let statistics = keepsLatents ? nil : try latentStatistics(bare)
     let complete = stored.map { weight in
       switch weight.name {
-      case bare.latentMean.name: Weight(name: weight.name, shape: weight.shape, values: statistics.mean)
-      case bare.latentDeviation.name:
-        Weight(name: weight.name, shape: weight.shape, values: statistics.deviation)
+      case bare.latentMean.name where statistics != nil:
+        Weight(name: weight.name, shape: weight.shape, values: statistics?.mean ?? [])
+      case bare.latentDeviation.name where statistics != nil:
+        Weight(name: weight.name, shape: weight.shape, values: statistics?.deviation ?? [])
       default: weight
       }
     }

@@ -36,6 +36,7 @@ public final class Trainer {
   private let folder: RunFolder
   private let backend: TorchBackend
   private let optimizer: AdamW
+  private let opponent: (weights: [Weight], optimizer: AdamW, learningRate: Double)?
   private let average: ExponentialMovingAverage
   private let schedule: Schedule
   private let progress: ProgressLine
@@ -114,12 +115,28 @@ public final class Trainer {
       backend, groups: [.init(matrices, weightDecay: Float(o.weightDecay)), .init(others)],
       beta1: Float(o.betas[0]),
       beta2: Float(o.betas[1]), epsilon: Float(o.eps))
+    opponent = try task.adversary.map { adversary in
+      // Momentum would carry on an argument that the other side has already answered.
+      let optimizer = try AdamW(
+        backend, adversary.weights, beta1: 0.5, beta2: 0.9, epsilon: Float(o.eps))
+      return (adversary.weights, optimizer, adversary.learningRate)
+    }
     if let checkpoint = folder.latest {
       try CheckpointFiles.restore(
         weights: task.trainable, from: checkpoint.file("model.safetensors"), to: backend)
       average = try ExponentialMovingAverage(backend, task.trainable, decay: Float(recipe.ema.decay))
       try average.restore(CheckpointFiles.read(checkpoint.file("average.safetensors")))
       try optimizer.restore(CheckpointFiles.read(checkpoint.file("optimizer.safetensors")))
+      if let opponent {
+        let file = checkpoint.file("adversary.safetensors")
+        if FileManager.default.fileExists(atPath: file) {
+          try CheckpointFiles.restore(weights: opponent.weights, from: file, to: backend)
+          try opponent.optimizer.restore(
+            CheckpointFiles.read(checkpoint.file("adversary-optimizer.safetensors")))
+        } else {
+          progress.message("note: the checkpoint has no discriminator; a new one begins")
+        }
+      }
       for difference in machine.differences(from: checkpoint.state.machine) {
         progress.message("note: \(difference); the run goes on, but not bit for bit as it would have")
       }
@@ -171,7 +188,7 @@ public final class Trainer {
   private func advance() throws {
     let next = step + 1
     try optimizer.clearGradients()
-    let (loss, parts) = try inPrecision { try task.loss(step: next, on: backend) }
+    var (loss, parts) = try inPrecision { try task.loss(step: next, on: backend) }
     try backend.backward(loss)
     let norm = try backend.clipGradients(
       of: task.trainable, maxNorm: recipe.optimizer.clip > 0 ? Float(recipe.optimizer.clip) : .infinity)
@@ -182,6 +199,9 @@ public final class Trainer {
     }
     let rate = schedule.learningRate(at: next)
     try optimizer.step(learningRate: rate)
+    if let loss = try advanceOpponent(next, share: rate / recipe.optimizer.learningRate) {
+      parts.append(("discriminator", loss))
+    }
     // A young average follows quickly, an old one slowly.
     try average.update(decay: min(Float(recipe.ema.decay), Float(1 + next) / Float(10 + next)))
     step = next
@@ -194,6 +214,19 @@ public final class Trainer {
       values.append(("seconds", seconds))
       try record(values)
     }
+  }
+
+  /// One update of the adversary, by its loss of the same step; nil where it takes no part yet.
+  private func advanceOpponent(_ next: Int, share: Double) throws -> Tensor? {
+    guard let opponent, let loss = try inPrecision({ try task.adversaryLoss(step: next, on: backend) }) else {
+      return nil
+    }
+    try opponent.optimizer.clearGradients()
+    try backend.backward(loss)
+    let norm = try backend.clipGradients(of: opponent.weights, maxNorm: 1)
+    guard norm.isFinite else { throw diverged("the discriminator's gradient became \(norm) at step \(next)") }
+    try opponent.optimizer.step(learningRate: opponent.learningRate * share)
+    return loss
   }
 
   private func diverged(_ what: String) -> TrainingError {
@@ -253,6 +286,12 @@ public final class Trainer {
         try CheckpointFiles.write(try backend.trained(task.trainable), to: path + "/model.safetensors")
         try CheckpointFiles.write(try average.state(), to: path + "/average.safetensors")
         try CheckpointFiles.write(try optimizer.state(), to: path + "/optimizer.safetensors")
+        if let opponent {
+          try CheckpointFiles.write(
+            try backend.trained(opponent.weights), to: path + "/adversary.safetensors")
+          try CheckpointFiles.write(
+            try opponent.optimizer.state(), to: path + "/adversary-optimizer.safetensors")
+        }
       }
     } catch let error as CheckpointFiles.NotFinite {
       throw diverged("\(error.name) became NaN or infinite in step \(step)")

@@ -7,6 +7,8 @@ public protocol TrainingTask: AnyObject {
   var trainable: [Weight] { get }
   /// All parameters, in a stable order.
   var weights: [Weight] { get }
+  /// What is trained against `trainable` in the same steps; nil for most.
+  var adversary: Adversary? { get }
   /// Tells data sets apart: a resumed run is only exact on the data that it began with.
   var dataFingerprint: String { get }
 
@@ -22,6 +24,9 @@ public protocol TrainingTask: AnyObject {
   /// The loss of a step, `[1]`, and named parts of it. Data and noise are functions of seed and step alone.
   func loss(step: Int, on backend: any Backend) throws -> (loss: Tensor, parts: [(String, Tensor)])
 
+  /// The adversary's own loss of the step whose ``loss(step:on:)`` came last, `[1]`; nil where it takes no part yet.
+  func adversaryLoss(step: Int, on backend: TorchBackend) throws -> Tensor?
+
   /// Held-out measures with fixed data and noise, lower is better; the first decides which checkpoint is best.
   func evaluate(on backend: TorchBackend) throws -> [(String, Double)]
 
@@ -30,6 +35,18 @@ public protocol TrainingTask: AnyObject {
 
   /// Writes what the run is for: a codec or a model package.
   func export(weights: [Weight], record: ExportRecord, to path: String) throws
+}
+
+extension TrainingTask {
+  public var adversary: Adversary? { nil }
+  public func adversaryLoss(step: Int, on backend: TorchBackend) throws -> Tensor? { nil }
+}
+
+/// A network that learns to tell what the trained one makes from what is real.
+public struct Adversary: Sendable {
+  public var weights: [Weight]
+  /// Follows the run's schedule.
+  public var learningRate: Double
 }
 
 /// A sample that was written, for TensorBoard.
