@@ -89,7 +89,7 @@ public final class SafetensorsWriter {
   public func append(_ values: [Float], to name: String) throws(SafetensorsError) {
     guard let slot = slots[name] else { preconditionFailure("the tensor \(name) was not declared") }
     switch slot.dtype {
-    case .float32: try append(values.map(\.bitPattern.littleEndian), to: name)
+    case .float32: try append(values.map { $0.bitPattern.littleEndian }, to: name)
     case .float64: try append(values.map { Double($0).bitPattern.littleEndian }, to: name)
     case .bfloat16: try append(values.map { FloatBits.bfloat16($0).littleEndian }, to: name)
     case .float16: try append(values.map { FloatBits.float16($0).littleEndian }, to: name)
