@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Rehearses out/gpu-bundle.tar.xz where nothing helps it: in an empty Debian of its own that has a C++ compiler and
-# Python but neither Swift, nor xz, nor a network, with libtorch for the CPU. First everything that can be wrong about
-# a place or a machine, then the whole way: render, train a codec and a model for a minute or so each, collect, join
-# the parts outside, and generate with the result by the repository's own legato.
+# Python but neither Swift, nor xz, nor a network, nor a GPU, with the torch 2.11 for CUDA 13 that GPU machines have. First
+# everything that can be wrong about a place or a machine, then the whole way on the CPU: render, train a codec and a
+# model for a minute or so each, collect, join the parts outside, and generate with the result by the repository's own
+# legato.
 #
 # usage: sudo Scripts/gpu-bundle/rehearse.sh [minutes of training, 5 by default]
 #
-# Needs root (chroot), debootstrap, pip, and the first time a network: 1.2 GB in out/gpu-rehearsal, which stays for
+# Needs root (chroot), debootstrap, pip, and the first time a network: 2.5 GB in out/gpu-rehearsal, which stays for
 # the next time. LEGATO_TORCH_ROOT=DIR uses the packages of an installed torch instead (a folder that holds torch/).
 set -euo pipefail
 repository=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -30,10 +31,10 @@ if [ ! -x "$root/usr/bin/g++" ]; then
     fail "debootstrap failed, see $place/debootstrap.log"
 fi
 if [ ! -d "$packages/torch/lib" ]; then
-  say "Fetching torch 2.11 for the CPU ..."
+  say "Fetching torch 2.11 with CUDA 13, without CUDA's own libraries but the two that it cannot be loaded without (550 MB) ..."
   python3 -m pip install --quiet --disable-pip-version-check --no-deps --only-binary=:all: --platform manylinux_2_28_x86_64 \
     --python-version 3.11 --implementation cp --target "$packages" torch==2.11.0 \
-    --index-url https://download.pytorch.org/whl/cpu
+    "nvidia-cuda-runtime>=13.0,<13.1" "nvidia-cuda-cupti>=13.0,<13.1"
 fi
 
 # Runs a command there: no network, no environment, /proc as a program expects it.
