@@ -183,7 +183,7 @@ check_options() {
 check_space() {
   # Sixteen bits, two channels, 48 kHz; and what checkpoints, latents and samples take.
   local need free
-  need=$(calculate "printf \"%d\", ($([ -n "$corpus" ] && echo 0 || echo "$hours") * 0.7 + 2) * 1000000")
+  need=$(calculate "printf \"%.0f\", ($([ -n "$corpus" ] && echo 0 || echo "$hours") * 0.7 + 2) * 1000000")
   free=$(df -Pk "$work" | awk 'NR == 2 { print $4 }')
   [ "$free" -ge "$need" ] ||
     fail "$work has $((free / 1000000)) GB free; $hours hours of music and their training take about $((need / 1000000)) GB. Name a larger place with --work, or fewer --hours"
@@ -216,7 +216,7 @@ train() {
 }
 
 work_through() {
-  deadline=$(calculate "printf \"%d\", $(now) + $minutes * 60")
+  deadline=$(calculate "printf \"%.0f\", $(now) + $minutes * 60")
   local options=() setting source package=$codec_package
   stage "compiling the plug-in"
   TORCH_DIR=$torch "$here/Plugins/Torch/setup.sh"

@@ -84,7 +84,7 @@ import Testing
     }
     #expect(cut(source, ["violin"]).contains("has no violin (40)"))
     #expect(cut(source, ["celo"]).contains("cello"))
-    #expect(cut(path("nowhere.sf2")).contains("No such file"))
+    #expect(cut(path("nowhere.sf2")).contains("no such file"))
     #expect(cut("/bin/sh").contains("no RIFF file"))
     #expect(message { try cutSoundFont(source, to: source, instruments: ["cello"]) }.contains("--output"))
     let whole = try Data(contentsOf: URL(fileURLWithPath: source))

@@ -29,7 +29,7 @@ public func cutSoundFont(_ source: String, to output: String, instruments: [Stri
   try DurableFile.check(path: output)
   let data: Data
   do { data = try Data(contentsOf: from, options: .mappedIfSafe) } catch {
-    throw SystemCallError("read", path: source, error)
+    throw SystemCallError("open", path: source, error)
   }
   let font = try SoundFontFile(data, path: source)
   let programs = Set(chosen.map(\.program))
