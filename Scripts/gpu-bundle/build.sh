@@ -67,9 +67,6 @@ mv "$archive.new" "$archive"
 bytes=$(stat -c %s "$archive")
 megabytes() { awk "BEGIN { printf \"%.1f MB\", $1 / 1e6 }"; }
 say "$archive  $(megabytes "$bytes"); unpacked $(megabytes "$(du -sb "$bundle" | cut -f 1)")"
-for part in legato lib "$name.xz" Plugins Recipes licences; do
-  say "  $part: $(megabytes "$(tar -C "$bundle" -cf - "$part" | xz -T0 -1 | wc -c)") compressed (roughly)"
-done
 if [ "$bytes" -gt $((limit * 1000000)) ]; then
   fail "the archive has $(megabytes "$bytes"), more than the $limit MB that are wanted. Choose fewer instruments: INSTRUMENTS='0 11' make gpu-bundle (a piano takes 5 MB, most others 1 to 5)"
 fi

@@ -189,7 +189,7 @@ check_space() {
     fail "$work has $((free / 1000000)) GB free; $hours hours of music and their training take about $((need / 1000000)) GB. Name a larger place with --work, or fewer --hours"
 }
 
-check() { check_options; check_place; check_machine; check_space; }
+check() { check_place; check_options; check_machine; check_space; }
 
 # MARK: The work in the background
 
