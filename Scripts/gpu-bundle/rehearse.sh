@@ -93,6 +93,7 @@ there bash -c 'cat >/root/plan <<PLAN
 # options, one a line
 device cpu
 hours 0.1
+maximum-minutes 1
 codec Recipes/toy-codec.yaml
 model Recipes/toy-model.yaml
 set-codec steps=100000
@@ -106,9 +107,14 @@ expect "already at work" bash $run start --plan /root/plan
 there bash $run wait $((minutes * 120 + 600))
 out=$place/collected
 rm -rf "$out"
-there bash -c "rm -rf /root/out && OUT=/root/out bash $run collect"
+# In two goes, as where only so many files may travel at once; checkpoints too, to go on with below.
+there bash -c "rm -rf /root/out && OUT=/root/out bash $run collect --with-checkpoints --part-megabytes 1"
+last=$(ls "$root/root/out" | sed -n 's/^weights.tar.part-0*\([0-9]\)/\1/p' | tail -n 1)
+[ "$last" -ge 2 ] || fail "too few parts to rehearse with: $(ls "$root/root/out")"
+there bash -c "OUT=/root/out bash $run collect --part-megabytes 1 --parts 0-1"
 cp -R "$root/root/out" "$out"
-rm "$root/root/gpu-bundle.tar.xz"
+there bash -c "OUT=/root/out bash $run collect --part-megabytes 1 --parts 2-$last"
+cp "$root"/root/out/* "$out/"
 
 say "== outside: join, look, generate"
 ls -l "$out"
@@ -121,4 +127,20 @@ say "  as it should: $(cat "$place/said")"
 bash "$out/join.sh"
 "$legato" info "$out/joined/runs/model/package"
 "$legato" generate --model "$out/joined/runs/model/package" --duration 5 --seed 1 --output "$place/rehearsal.wav"
+say "== going on elsewhere: another folder, the joined checkpoints, stopped by hand"
+there bash -c 'rm -rf /root/gpu-bundle /root/another && mkdir /root/another && cd /root/another && python3 -m tarfile -e ../gpu-bundle.tar.xz'
+run=/root/another/gpu-bundle/run.sh
+mkdir "$root/root/another/gpu-bundle/work"
+cp -R "$out/joined/runs" "$root/root/another/gpu-bundle/work/"
+there bash $run start --plan /root/plan --codec-share 0
+work=$root/root/another/gpu-bundle/work
+for _ in $(seq 300); do
+  if [ "$(wc -l <"$work/runs/model/progress.jsonl")" -gt "$(wc -l <"$out/joined/runs/model/progress.jsonl")" ]; then break; fi
+  there bash $run wait 1 >/dev/null || [ $? = 2 ] || fail "it ended: $(there bash $run status)"
+done
+there bash $run stop
+there bash $run wait 300
+grep -F "resuming at step" "$work/log.txt" || fail "it did not go on: $(tail "$work/log.txt")"
+there bash -c "bash $run collect /root/another/out && bash /root/another/out/join.sh"
+rm "$root/root/gpu-bundle.tar.xz"
 say "rehearsed: $place/rehearsal.wav"

@@ -12,6 +12,7 @@
 # Options of check and start; a file of them, one a line without the dashes, is given with --plan FILE:
 #   --minutes 25              from the start until the weights are there, all included
 #   --hours 8                 of music to compose and render on all cores
+#   --maximum-minutes 10      how long pieces get; they last a minute at least
 #   --instruments "0 73"      General MIDI programs (default: all that the font here was cut to)
 #   --corpus FOLDER           train on these recordings instead
 #   --codec RECIPE            (default: Recipes/small-codec.yaml)
@@ -29,6 +30,7 @@
 #   --only codec|model        a part of the results
 #   --with-checkpoints        what `start` goes on from: unpacked over an empty work folder elsewhere
 #   --with-samples            the sound files written while training
+#   --part-megabytes 15       how large a part is
 #   --parts 0-3               only these parts of what was collected before, where not all may travel at once
 #
 # Started again with the same options it goes on where it was.
@@ -42,7 +44,7 @@ fail() { printf 'run.sh: %s\n' "$*" >&2; exit 1; }
 usage() { sed -n '2,/^set -euo/p' "${BASH_SOURCE[0]}" | sed '$d; s/^# \{0,1\}//'; }
 
 # Options, as `start` was given them and as the work in the background reads them.
-minutes=25 hours=8 instruments='' corpus='' codec=Recipes/small-codec.yaml model=Recipes/small-model.yaml
+minutes=25 hours=8 maximum_minutes=10 instruments='' corpus='' codec=Recipes/small-codec.yaml model=Recipes/small-model.yaml
 codec_share=0.5 codec_package='' from_codec='' from_model='' set_codec=() set_model=()
 device=cuda seed=1 threads='' work=${LEGATO_WORK:-$here/work}
 
@@ -61,6 +63,7 @@ read_options() {
     case $name in
       --minutes) minutes=$value ;;
       --hours) hours=$value ;;
+      --maximum-minutes) maximum_minutes=$value ;;
       --instruments) instruments=$value ;;
       --corpus) corpus=$(absolute "$value") ;;
       --codec) codec=$value ;;
@@ -166,7 +169,7 @@ check_machine() {
 
 check_options() {
   local name recipe
-  for name in minutes hours codec_share seed; do
+  for name in minutes hours maximum_minutes codec_share seed; do
     is_number "${!name}" || fail "--${name//_/-} is '${!name}'; it must be a number"
   done
   holds "$minutes > 0" || fail "--minutes is $minutes; it must be above 0"
@@ -211,10 +214,11 @@ train() {
     fail "no time is left to train the $kind: $minutes minutes were for everything. Start again with more --minutes (what is rendered is kept), or fewer --hours"
   fi
   stage "training the $kind for $seconds seconds"
-  LEGATO_TORCH_PLUGIN=$here/.tools/torch-plugin/liblegato_torch.so legato train "$recipe" --output "$work/runs/$kind" \
+  LEGATO_TORCH_PLUGIN=$here/.tools/torch-plugin/liblegato_torch.so legato train "$recipe" --output "runs/$kind" \
     --device "$device" --seed "$seed" --time-limit "$seconds" "$@"
 }
 
+# In the folder $work, with paths that mean the same in another one: a run goes on only with the recipe it began with.
 work_through() {
   deadline=$(calculate "printf \"%.0f\", $(now) + $minutes * 60")
   local options=() setting source package=$codec_package
@@ -223,30 +227,30 @@ work_through() {
 
   source=$corpus
   if [ -z "$source" ]; then
-    source=$work/corpus
+    source=corpus
     stage "rendering $hours hours of music on $threads threads"
     local font
     font=$(unpack_font) || exit 1
     for setting in ${instruments:-$(sed -n 's/^instruments=//p' "$here/bundle.conf")}; do options+=(--instrument "$setting"); done
-    legato corpus --hours "$hours" --seed "$seed" --sound-font "$font" --threads "$threads" --output "$source" "${options[@]}"
+    legato corpus --hours "$hours" --maximum-minutes "$maximum_minutes" --seed "$seed" --sound-font "$font" --threads "$threads" --output "$source" "${options[@]}"
   fi
 
   if [ -z "$package" ]; then
-    package=$work/runs/codec/package
+    package=runs/codec/package
     if holds "$codec_share > 0"; then
       options=(--set "data.corpus=$source")
       [ -z "$from_codec" ] || options+=(--from "$from_codec")
       for setting in ${set_codec[@]+"${set_codec[@]}"}; do options+=(--set "$setting"); done
       train codec "$codec" "$(training_seconds "$([ "$model" = none ] && echo 1 || echo "$codec_share")")" "${options[@]}"
     elif [ ! -d "$package" ]; then
-      fail "--codec-share 0 takes the codec that is there, but $package does not exist. Name one with --codec-package"
+      fail "--codec-share 0 takes the codec that is there, but $work/$package does not exist. Name one with --codec-package"
     fi
   fi
 
   if [ "$model" != none ]; then
     stage "preparing latents on $threads threads"
-    legato prepare "$source" --codec "$package" --output "$work/latents" --threads "$threads"
-    options=(--set "data.latents=$work/latents")
+    legato prepare "$source" --codec "$package" --output latents --threads "$threads"
+    options=(--set data.latents=latents)
     [ -z "$from_model" ] || options+=(--from "$from_model")
     for setting in ${set_model[@]+"${set_model[@]}"}; do options+=(--set "$setting"); done
     train model "$model" "$(training_seconds 1)" "${options[@]}"
@@ -311,7 +315,7 @@ start() {
   is_running && fail "already at work ($(cat "$work/stage")). ./run.sh status tells more, ./run.sh stop ends it"
   rm -f "$work/result" "$work/stopping" "$work/pid"
   say "starting" >"$work/stage"
-  declare -p minutes hours instruments corpus codec model codec_share codec_package from_codec from_model set_codec \
+  declare -p minutes hours maximum_minutes instruments corpus codec model codec_share codec_package from_codec from_model set_codec \
     set_model device seed threads work torch >"$work/options"
   setsid nohup bash "$here/run.sh" background "$work/options" </dev/null >>"$work/log.txt" 2>&1 &
   for _ in 1 2 3 4 5 6 7 8 9 10; do [ -f "$work/pid" ] || sleep 0.5; done
@@ -354,10 +358,11 @@ stop() {
 }
 
 collect() {
-  local folder='' only='codec model' parts='' checkpoints=false samples=false kind path
+  local folder='' only='codec model' megabytes=15 parts='' checkpoints=false samples=false kind path
   while [ $# -gt 0 ]; do
     case $1 in
       --only) only=${2:-}; shift 2 || fail "--only needs codec or model" ;;
+      --part-megabytes) megabytes=${2:-}; shift 2 || fail "--part-megabytes needs a number" ;;
       --parts) parts=${2:-}; shift 2 || fail "--parts needs a range such as 0-3" ;;
       --with-checkpoints) checkpoints=true; shift ;;
       --with-samples) samples=true; shift ;;
@@ -366,6 +371,7 @@ collect() {
       *) folder=$1; shift ;;
     esac
   done
+  [[ $megabytes =~ ^[1-9][0-9]*$ ]] || fail "--part-megabytes is '$megabytes'; it must be a whole number"
   folder=${folder:-${OUT:-$here/collected}}
   mkdir -p "$folder" || fail "cannot write to $folder"
   folder=$(cd "$folder" && pwd)
@@ -390,8 +396,8 @@ collect() {
     mv "$archive.new" "$archive"
   fi
   rm -f "$folder"/weights.tar.part-* "$folder/SHA256SUMS" "$folder/join.sh"
-  # 15 MB: below 16 whichever way a megabyte is counted.
-  split -b 15000000 -d -a 3 "$archive" "$folder/weights.tar.part-"
+  # 15 MB are below 16 whichever way a megabyte is counted.
+  split -b "$((megabytes * 1000000))" -d -a 3 "$archive" "$folder/weights.tar.part-"
   (cd "$folder" && sha256sum weights.tar.part-* >SHA256SUMS)
   printf '%s  weights.tar\n' "$(sha256sum <"$archive" | cut -d ' ' -f 1)" >>"$folder/SHA256SUMS"
   cp "$here/join.sh" "$folder/join.sh"
