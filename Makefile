@@ -6,12 +6,13 @@ LEGATO = .build/release/legato
 # Tests have a build folder of their own: with other flags in the same one, demo and test would undo each other.
 TEST_FLAGS = -c release -Xswiftc -enable-testing --scratch-path .build/tests
 
-.PHONY: help swift legato demo test test-dependencies torch example format lint clean
+.PHONY: help swift legato demo test test-dependencies torch example gpu-bundle format lint clean
 
 help:
 	@echo "make demo    build, then write out/demo.wav and out/demo.png from the package that ships"
 	@echo "make test    set up what the tests need, then run them all"
 	@echo "make torch   set up libtorch, which training needs (TORCH_DIR=... uses an installation)"
+	@echo "make gpu-bundle  pack what training on a CUDA machine without Swift needs (Documentation/gpu.md)"
 	@echo "make format  lay out the sources;  make lint  check the layout"
 	@echo "make clean   remove what was built (not runs, data or sounds)"
 
@@ -39,6 +40,9 @@ example: swift
 
 torch:
 	@Plugins/Torch/setup.sh
+
+gpu-bundle: swift
+	@SWIFT="$(SWIFT)" INSTRUMENTS="$(INSTRUMENTS)" Scripts/gpu-bundle/build.sh
 
 format: swift
 	$(SWIFT) format --in-place --parallel --recursive Package.swift Sources Tests Examples

@@ -38,7 +38,9 @@ public enum TorchError: Error, Equatable, Sendable, CustomStringConvertible {
   static func reported(context: String, reason: String) -> TorchError {
     let short = String(reason.prefix { $0 != "\n" })
     let lower = reason.lowercased()
-    return lower.contains("out of memory") || lower.contains("can't allocate memory")
+    // CUDA itself, the CPU's allocator, and what cuBLAS, cuDNN and cuFFT answer where their workspace does not fit.
+    let signs = ["out of memory", "can't allocate memory", "alloc_failed"]
+    return signs.contains { lower.contains($0) }
       ? .outOfMemory(context: context, reason: short) : .failed(context: context, reason: short)
   }
 }

@@ -217,4 +217,34 @@ import Testing
     #expect(result.error.contains("step "), "\(result.error)")
     #expect(result.error.contains("checkpoint"), "\(result.error)")
   }
+
+  #if os(Linux)
+    /// The shell's limit on memory stands for a GPU's.
+    @Test func aRunThatOutgrowsItsMemoryGoesOnWithLess() throws {
+      func train(_ settings: String..., limit: String = "unlimited") throws -> (status: Int32, error: String)
+      {
+        let log = folder.path("log")
+        FileManager.default.createFile(atPath: log, contents: nil)
+        let error = try #require(FileHandle(forWritingAtPath: log))
+        let process = try LegatoProcess.start(
+          ["train", "recipe.yaml", "--output", "full", "--quiet"] + settings.flatMap { ["--set", $0] },
+          in: folder.url,
+          through: [
+            "/bin/sh", "-c", "ulimit -v \(limit); exec \"$0\" \"$@\"", LegatoProcess.executable.path,
+          ],
+          output: FileHandle.nullDevice, error: error)
+        process.waitUntilExit()
+        return (process.terminationStatus, try String(contentsOfFile: log, encoding: .utf8))
+      }
+      try #require(try train("steps=3").status == 0)
+      let full = try train("steps=6", "batch_size=2000", limit: "4000000")
+      #expect(full.status == 1)
+      #expect(full.error.contains("the memory of the device cpu is full at step 4"), "\(full.error)")
+      #expect(full.error.contains("saved at step 3"))
+      #expect(full.error.contains("--set batch_size=1000"))
+      let again = try train("steps=6", "batch_size=1")
+      #expect(again.status == 0, "\(again.error)")
+      #expect(try losses("full").keys.sorted() == [1, 2, 3, 4, 5, 6])
+    }
+  #endif
 }

@@ -104,6 +104,21 @@ extension Torch {
       #expect(text.contains("batch_size"), "\(text)")
     }
   }
+
+  @Test(arguments: [
+    "CUDA out of memory. Tried to allocate 2.00 GiB. GPU 0 has a total capacity of 79.11 GiB",
+    "CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`",
+    "cuDNN error: CUDNN_STATUS_ALLOC_FAILED",
+    "[enforce fail at alloc_cpu.cpp:127] err == 0. DefaultCPUAllocator: can't allocate memory",
+  ])
+  func fullMemoryIsToldFromOtherFailures(reason: String) {
+    let error = TorchError.reported(context: "a step", reason: reason + "\nmore")
+    #expect(error == .outOfMemory(context: "a step", reason: reason))
+    #expect("\(error)".contains("batch_size"))
+    #expect(
+      TorchError.reported(context: "a step", reason: "shapes differ")
+        == .failed(context: "a step", reason: "shapes differ"))
+  }
 }
 
 #if canImport(Darwin)

@@ -33,6 +33,8 @@ public final class RunFolder: Sendable {
     "name", "steps", "time_limit", "threads", "log", "samples", "checkpoint", "evaluate",
     // So that a run whose loss became NaN can go on from its last good checkpoint.
     "optimizer", "precision",
+    // So that a run that outgrew its machine's memory can go on with less.
+    "batch_size",
   ]
 
   /// Opens a run's folder, new or to be resumed: locks it, compares recipes, removes what interrupted writes
@@ -108,8 +110,10 @@ public final class RunFolder: Sendable {
         "was trained with another recipe (\(forbidden.map(line).joined(separator: "; ")))",
         "Give the same recipe to resume it, or name a new folder to train anew.")
     }
-    return differing.filter { $0 == "steps" || $0 == "precision" || $0.hasPrefix("optimizer.") }
-      .map { "what is learned changes with \(line($0))" }
+    return differing.filter {
+      ["steps", "precision", "batch_size"].contains($0) || $0.hasPrefix("optimizer.")
+    }
+    .map { "what is learned changes with \(line($0))" }
   }
 
   static func createFolder(_ path: String) throws {

@@ -48,6 +48,8 @@ public final class Trainer {
   private let began = monotonicSeconds()
   private var lastCheckpoint: Double
   private var lastEvaluation: [(String, Double)] = []
+  /// True while weights are half-way between two steps, and from then on where the update failed.
+  private var isUpdating = false
 
   /// Trains by a recipe into a run's folder; resumes what is there.
   public static func run(recipe: Recipe, folder path: String, options: TrainerOptions = TrainerOptions())
@@ -164,7 +166,9 @@ public final class Trainer {
       if StopSignal.isRequested { return try finish(.interrupted) }
       if limit.isOver(before: slowestStep) { return try finish(.timeLimit) }
       let before = monotonicSeconds()
-      try advance()
+      do { try advance() } catch TorchError.outOfMemory(let context, let reason) {
+        throw try memoryIsFull(context, reason)
+      }
       slowestStep = max(slowestStep, monotonicSeconds() - before)
       if recipe.evaluate.everySteps > 0, step % recipe.evaluate.everySteps == 0 { try evaluate() }
       if checkpointIsDue { try saveCheckpoint() }
@@ -198,6 +202,7 @@ public final class Trainer {
         "the \(value.isFinite ? "gradient" : "loss") became \(value.isFinite ? norm : value) at step \(next)")
     }
     let rate = schedule.learningRate(at: next)
+    isUpdating = true
     try optimizer.step(learningRate: rate)
     if let loss = try advanceOpponent(next, share: rate / recipe.optimizer.learningRate) {
       parts.append(("discriminator", loss))
@@ -205,6 +210,7 @@ public final class Trainer {
     // A young average follows quickly, an old one slowly.
     try average.update(decay: min(Float(recipe.ema.decay), Float(1 + next) / Float(10 + next)))
     step = next
+    isUpdating = false
     progress.update(step, [("loss", .number(Double(value)))])
     if recipe.log.everySteps > 0, step % recipe.log.everySteps == 0 {
       var values: [(String, Double)] = [
@@ -227,6 +233,18 @@ public final class Trainer {
     guard norm.isFinite else { throw diverged("the discriminator's gradient became \(norm) at step \(next)") }
     try opponent.optimizer.step(learningRate: opponent.learningRate * share)
     return loss
+  }
+
+  /// A step that does not fit has changed nothing yet, unless it is the update itself that failed.
+  private func memoryIsFull(_ context: String, _ reason: String) throws -> TrainingError {
+    if !isUpdating { try saveCheckpoint() }
+    let goOn =
+      folder.latestStep.map { "The run is saved at step \($0), and the same command goes on from there" }
+      ?? "Nothing was learnt yet; the same command begins again"
+    return TrainingError(
+      "the memory of the device \(backend.device) is full at step \(step + 1), in \(context) (\(reason))",
+      "\(goOn) with --set batch_size=\(max(1, recipe.batchSize / 2)) instead of \(recipe.batchSize). precision: bf16 takes less, too, and so does ending other programs there."
+    )
   }
 
   private func diverged(_ what: String) -> TrainingError {
