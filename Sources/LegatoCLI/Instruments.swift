@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Legato
 import LegatoAudio
+import LegatoCodecs
 import LegatoEvaluation
 import LegatoModels
 import LegatoTensor

@@ -16,6 +16,9 @@ public struct DriftReference: Sendable {
   /// Rows of each recording's stretches.
   private let rows: [[[Float]]]
 
+  /// Real recordings that are searched for in the training recordings, at most.
+  private static let searchLimit = 32
+
   /// - Parameters:
   ///   - recordings: real music that training has not seen, measured in stretches of one length.
   ///   - training: what training has seen; nil leaves copying unmeasured.
@@ -36,7 +39,11 @@ public struct DriftReference: Sendable {
     let rows = whole.map { sound in (0..<sound.stretches).map { embedding.rows(sound.frames(of: $0)) } }
     let set = try ReferenceSet(rows.map { Array($0.joined()) }, dimension: embedding.dimension)
     let bank = training.flatMap { $0.isEmpty ? nil : $0 }
-    let matches = bank?.nearest(whole.map(\.frames), engine: engine)
+    // Some of the recordings, evenly chosen, tell how near unseen music comes.
+    let searched = min(whole.count, Self.searchLimit)
+    let chosen = (0..<searched).map { $0 * whole.count / searched }
+    let found = bank?.nearest(chosen.map { whole[$0].frames }, engine: engine)
+    let matches = found.map { Dictionary(uniqueKeysWithValues: zip(chosen, $0)) }
     let values = whole.indices.map { index in
       Self.values(
         of: whole[index], rows: rows[index], matches: matches?[index], set: set, leavingOut: [index],
@@ -47,7 +54,7 @@ public struct DriftReference: Sendable {
       spreads[measure] = DriftSpread(
         measure, recordings: values.map { $0.compactMap { $0[measure] } })
     }
-    copyThreshold = matches.flatMap { Statistics.quantile($0.joined().map(\.distance), 0.01) }
+    copyThreshold = matches.flatMap { Statistics.quantile($0.values.joined().map(\.distance), 0.01) }
     (self.embedding, self.set, self.bank, self.rows, self.spreads) = (embedding, set, bank, rows, spreads)
   }
 

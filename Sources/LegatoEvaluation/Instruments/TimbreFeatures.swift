@@ -1,3 +1,5 @@
+import LegatoNN
+
 /// What an excerpt sounds like, whatever it plays: per mel band mean, deviation and change from frame to frame.
 ///
 /// Of the sounding frames of ``LogMelAnalyser``, less their mean level: three times 64 values.
