@@ -169,7 +169,7 @@ struct Drift: ParsableCommand {
       codecs.append((setting.package.codec.hash, setting))
     }
     let size = max(1, min(count, long.count / 2))
-    let chosen = (0..<size).map { $0 * long.count / size }
+    let chosen = Self.longEnough(long, count: size, stretches: Int(seconds / bin))
     let progress = ProgressLine(
       "codec", total: codecs.count * size, unit: "recording", style: reporting.terminalProgress)
     defer { progress.finish() }
@@ -189,6 +189,14 @@ struct Drift: ParsableCommand {
           DriftSystem(name: name, sounds: sounds, leavingOut: Set(chosen)), reference: reference,
           engine: engine))
     }
+  }
+
+  /// Evenly chosen among those that last as long as the generations, or as the longest.
+  private static func longEnough(_ sounds: [MeasuredSound], count: Int, stretches: Int) -> [Int] {
+    let lengths = sounds.map(\.stretches).sorted(by: >)
+    let wanted = min(stretches, lengths[min(count, lengths.count) - 1])
+    let candidates = sounds.indices.filter { sounds[$0].stretches >= wanted }
+    return (0..<count).map { candidates[$0 * candidates.count / count] }
   }
 
   private func systems(

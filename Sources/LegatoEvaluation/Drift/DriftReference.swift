@@ -1,4 +1,5 @@
 import LegatoTensor
+import Synchronization
 
 /// Real music in stretches, as generations are compared with it: measured once for any number of reports.
 public struct DriftReference: Sendable {
@@ -15,6 +16,7 @@ public struct DriftReference: Sendable {
   let bank: ExcerptBank?
   /// Rows of each recording's stretches.
   private let rows: [[[Float]]]
+  private let cache = FloorCache()
 
   /// Real recordings that are searched for in the training recordings, at most.
   private static let searchLimit = 32
@@ -101,7 +103,7 @@ public struct DriftReference: Sendable {
   }
 
   /// What real recordings reach together, stretch by stretch: groups of so many against the others.
-  struct Floor {
+  struct Floor: Sendable {
     /// Of single stretches of all groups.
     var mean: Double
     var high: Double
@@ -109,9 +111,29 @@ public struct DriftReference: Sendable {
     var meanLimit: Double
   }
 
+  struct Floors: Sendable {
+    /// Together, and how often.
+    var recordings: Int
+    var groups: Int
+    var frechet: Floor
+    var discrepancy: Floor
+  }
+
+  /// Floors that are known already, by the size of their groups.
+  private final class FloorCache: Sendable {
+    let floors = Mutex<[Int: Floors]>([:])
+  }
+
   /// Fréchet distance and discrepancy of as many real recordings together as there are seeds.
-  func floors(sounds: Int) -> (frechet: Floor, discrepancy: Floor)? {
+  func floors(sounds: Int) -> Floors? {
     let size = max(1, min(sounds, rows.count / 2))
+    if let known = cache.floors.withLock({ $0[size] }) { return known }
+    let made = measuredFloors(size)
+    cache.floors.withLock { $0[size] = made }
+    return made
+  }
+
+  private func measuredFloors(_ size: Int) -> Floors? {
     let random = RandomStream(seed: 0, name: "drift floor")
     var (frechet, discrepancy) = ([[Double]](), [[Double]]())
     // Several ways to form groups, since a small reference has few.
@@ -134,7 +156,7 @@ public struct DriftReference: Sendable {
       }
     }
     guard let first = Self.floor(frechet), let second = Self.floor(discrepancy) else { return nil }
-    return (first, second)
+    return Floors(recordings: size, groups: frechet.count, frechet: first, discrepancy: second)
   }
 
   private static func floor(_ groups: [[Double]]) -> Floor? {

@@ -50,8 +50,8 @@ extension DriftReport {
     self.latents = work.latentDistance()
     floor = floors.map {
       DistanceFloor(
-        recordings: min(sounds.count, reference.recordings.count / 2), groups: reference.recordings.count,
-        frechet: $0.frechet.mean, discrepancy: $0.discrepancy.mean)
+        recordings: $0.recordings, groups: $0.groups, frechet: $0.frechet.mean,
+        frechetHigh: $0.frechet.high, discrepancy: $0.discrepancy.mean)
     }
     frechetSlope = work.slope(.frechet)
     discrepancySlope = work.slope(.discrepancy)
@@ -66,5 +66,6 @@ extension DriftReport {
     }
     soundDistances = single
     worst = single.indices.max { single[$0] < single[$1] } ?? 0
+    flags = foundFlags()
   }
 }

@@ -99,9 +99,11 @@ public struct DriftReport: Sendable, Codable {
   public var soundDistances: [Double]
   /// Index of the farthest sound.
   public var worst: Int
+  /// What says that this is not real music, or not new.
+  public var flags: [String] = []
 
   enum CodingKeys: String, CodingKey {
-    case name, sounds, stretches, distance, latents, floor, measures, copying, worst
+    case name, sounds, stretches, distance, latents, floor, measures, copying, worst, flags
     case frechetSlope = "frechet_slope"
     case discrepancySlope = "mmd_slope"
     case latentsSlope = "latents_slope"
@@ -110,8 +112,7 @@ public struct DriftReport: Sendable, Codable {
     case soundDistances = "sound_distances"
   }
 
-  /// What says that this is not real music, or not new.
-  public var flags: [String] {
+  func foundFlags() -> [String] {
     var flags = distanceIsInside == false ? ["distance of all sounds together"] : []
     flags += DriftMeasure.allCases.filter { measures[$0]?.isInside == false }.map(\.label)
     if copying?.isInside == false { flags.append("excerpts of training recordings") }

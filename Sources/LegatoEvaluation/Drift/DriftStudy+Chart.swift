@@ -16,6 +16,9 @@ extension DriftStudy {
 
   private func middle(_ stretch: DriftReport.Stretch) -> Double { (stretch.start + stretch.end) / 120 }
 
+  /// Of the longest sounds.
+  private var minutes: Double { max(1e-3, systems.flatMap(\.report.stretches).map(\.end).max() ?? 60) / 60 }
+
   /// A line for each group: models of several trainings with what they span, others with their interval.
   private var distances: Chart {
     var names: [String] = []
@@ -36,8 +39,7 @@ extension DriftStudy {
       return Chart.Series(name, x: x, y: means, band: band)
     }
     let lines = series.flatMap(\.y).filter(\.isFinite)
-    let ends = systems.flatMap { $0.report.stretches }.map(middle)
-    guard let first = ends.min(), let last = ends.max() else { return Chart() }
+    let (first, last) = (0.0, minutes)
     if let floor = systems.compactMap(\.report.floor).first {
       series.append(
         .init(
@@ -53,6 +55,7 @@ extension DriftStudy {
     var chart = Chart(
       title: title, xLabel: "minutes from the start", yLabel: "Fréchet distance from real music",
       series: series, width: Self.width, height: Self.height)
+    chart.xRange = 0...minutes
     if let lowest = all.min(), let highest = lines.max(), highest > 8 * lowest {
       chart.yScale = .logarithmic
       chart.yRange = lowest / 2...highest * pow(highest / lowest, 0.6)
@@ -76,16 +79,17 @@ extension DriftStudy {
       }
       series.append(.init("", x: known.map(\.0), y: known.map(\.1), color: color(of: system)))
     }
-    let x = series.flatMap(\.x)
-    guard let first = x.min(), let last = x.max() else { return nil }
+    guard series.contains(where: { !$0.x.isEmpty }) else { return nil }
     series.insert(
       .init(
-        "", x: [first, last], y: [spread.median, spread.median],
+        "", x: [0, minutes], y: [spread.median, spread.median],
         band: (lower: [spread.low, spread.low], upper: [spread.high, spread.high]), color: Self.grey,
         isDashed: true), at: 0)
-    return Chart(
+    var chart = Chart(
       title: measure.label, xLabel: "minutes from the start", series: series, width: Self.width,
       height: Self.height)
+    chart.xRange = 0...minutes
+    return chart
   }
 
   /// That of its group's line in the first chart.

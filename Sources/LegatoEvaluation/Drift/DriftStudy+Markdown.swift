@@ -99,7 +99,8 @@ extension DriftStudy {
     let (first, last) = (report.stretches.first, report.stretches.last)
     func line(_ cells: [String]) { lines.append("| " + cells.joined(separator: " | ") + " |") }
     line([
-      "Fréchet distance of all", report.floor.map { Self.number($0.frechet) } ?? "–",
+      "Fréchet distance of all",
+      report.floor.map { "mean \(Self.number($0.frechet)), 95 % \(Self.number($0.frechetHigh))" } ?? "–",
       Self.text(first?.distance.frechet), Self.text(last?.distance.frechet),
       "\(report.distanceStretchesInside) of \(report.stretches.count)", "", Self.text(report.frechetSlope),
       report.distanceIsInside.map { $0 ? "yes" : "no" } ?? "–",

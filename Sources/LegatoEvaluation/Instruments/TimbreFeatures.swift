@@ -2,7 +2,8 @@ import LegatoNN
 
 /// What an excerpt sounds like, whatever it plays: per mel band mean, deviation and change from frame to frame.
 ///
-/// Of the sounding frames of ``LogMelAnalyser``, less their mean level: three times 64 values.
+/// Of the sounding frames of ``LogMelAnalyser``, less their mean level: three times 64 values. What is more than 52 dB
+/// under the excerpt's loudest value counts as that, so that neither level nor hiss matters.
 public enum TimbreFeatures {
   public static let count = 3 * LogMelAnalyser.bands
 
@@ -10,10 +11,14 @@ public enum TimbreFeatures {
   /// - Returns: nil where fewer than five frames sound.
   public static func of(_ frames: some Collection<Float>) -> [Double]? {
     let (values, bands) = (Array(frames), LogMelAnalyser.bands)
-    let rows = stride(from: 0, to: values.count / bands * bands, by: bands).map { values[$0..<$0 + bands] }
-    // Within 20 dB of the analyser's floor is silence.
-    let floor = Float(Double.logarithm(Double(LogMelAnalyser.floor))) + 2.3
-    let sounding = rows.filter { ($0.max() ?? floor) > floor }
+    // Within 20 dB of the analyser's floor all is silence.
+    guard let top = values.max(), top > Float(Double.logarithm(Double(LogMelAnalyser.floor))) + 2.3 else {
+      return nil
+    }
+    let floor = top - 6
+    let sounding = stride(from: 0, to: values.count / bands * bands, by: bands)
+      .map { values[$0..<$0 + bands].map { max($0, floor) } }
+      .filter { $0.contains { $0 > floor } }
     guard sounding.count >= 5 else { return nil }
     let n = Double(sounding.count)
     var (sum, squares, changes) = (

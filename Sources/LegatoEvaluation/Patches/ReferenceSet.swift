@@ -105,6 +105,7 @@ public struct ReferenceSet: Sendable {
     guard let frechet = Statistics.mean(distances.map(\.frechet.value)) else { return nil }
     return DistanceFloor(
       recordings: size, groups: distances.count, frechet: frechet,
+      frechetHigh: Statistics.quantile(distances.map(\.frechet.value), 0.95) ?? frechet,
       discrepancy: Statistics.mean(distances.compactMap { $0.discrepancy?.value }))
   }
 }
@@ -135,11 +136,14 @@ public struct DistanceFloor: Sendable, Codable, Hashable {
   public var groups: Int
   /// Mean over the groups.
   public var frechet: Double
+  /// 95 % of groups are nearer.
+  public var frechetHigh: Double
   public var discrepancy: Double?
 
   enum CodingKeys: String, CodingKey {
     case recordings, groups
     case frechet = "frechet_distance"
+    case frechetHigh = "frechet_distance_high"
     case discrepancy = "mmd"
   }
 }
