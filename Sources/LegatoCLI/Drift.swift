@@ -128,16 +128,27 @@ struct Drift: ParsableCommand {
     }
     let measured = try real.measured(
       stretch: bin, threads: threads.value, label: "real recordings", style: style)
-    let reference = try DriftReference(measured, training: bank, engine: engine)
+    let search = ProgressLine("search for copies", total: bank.count, unit: "recording", style: style)
+    let reference = try DriftReference(measured, training: bank, engine: engine) { search.update($0) }
+    search.finish()
+    let long = measured.filter { $0.stretches > 0 }
+    // As many real recordings as there are seeds: against the others, and through the codec.
+    let chosen = Self.longEnough(
+      long, count: max(1, min(count, long.count / 2)), stretches: Int(seconds / bin))
+    let control = try DriftReport(
+      DriftSystem(
+        name: "\(chosen.count) real recordings", sounds: chosen.map { long[$0] }, leavingOut: Set(chosen)),
+      reference: reference, engine: engine)
     let reconstructions = try reconstructions(
-      settings, reference: reference, long: measured.filter { $0.stretches > 0 }, engine: engine)
+      settings, of: chosen, among: long, reference: reference, engine: engine)
     let systems = try systems(settings, reference: reference, latents: realLatents, engine: engine)
     let study = DriftStudy(
       title: title(settings),
       method: count == 1
         ? "One sound of \(duration), seed \(seed)."
         : "\(count) seeds from \(seed) on, \(duration) each, made in one go.",
-      reference: reference, latents: realLatents, systems: systems, reconstructions: reconstructions,
+      reference: reference, latents: realLatents, systems: systems, real: control,
+      reconstructions: reconstructions,
       warnings: real.warnings)
     try write(study)
     try writeWorst(study, settings)
@@ -160,29 +171,28 @@ struct Drift: ParsableCommand {
       }, components: min(16, data.dimension))
   }
 
-  /// Real recordings through each codec, as many as there are seeds, against the others.
+  /// Some real recordings through each codec, against the others.
   private func reconstructions(
-    _ settings: [DriftSetting], reference: DriftReference, long: [MeasuredSound], engine: CPUEngine
+    _ settings: [DriftSetting], of chosen: [Int], among long: [MeasuredSound], reference: DriftReference,
+    engine: CPUEngine
   ) throws -> [DriftStudy.Reconstruction] {
     var codecs: [(hash: String, setting: DriftSetting)] = []
     for setting in settings where !codecs.contains(where: { $0.hash == setting.package.codec.hash }) {
       codecs.append((setting.package.codec.hash, setting))
     }
-    let size = max(1, min(count, long.count / 2))
-    let chosen = Self.longEnough(long, count: size, stretches: Int(seconds / bin))
     let progress = ProgressLine(
-      "codec", total: codecs.count * size, unit: "recording", style: reporting.terminalProgress)
+      "codec", total: codecs.count * chosen.count, unit: "recording", style: reporting.terminalProgress)
     defer { progress.finish() }
     return try codecs.enumerated().map { number, codec in
       let package = codec.setting.package.codec
       let sounds = try ParallelWork.map(
-        size, threads: threads.value, done: { progress.update(number * size + $0) }
+        chosen.count, threads: threads.value, done: { progress.update(number * chosen.count + $0) }
       ) { index in
         try ReconstructedRecording.measure(
           long[chosen[index]].name, codec: package.codec, seconds: seconds, stretch: bin)
       }
       let name =
-        "real recordings through the codec" + (codecs.count > 1 ? " of \(codec.setting.shortName)" : "")
+        "the same through the codec" + (codecs.count > 1 ? " of \(codec.setting.shortName)" : "")
       return DriftStudy.Reconstruction(
         codec: codec.hash,
         report: try DriftReport(

@@ -13,7 +13,8 @@ struct Instruments: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Measure whether continuations keep the instrument of their prompts.",
     discussion: """
-      Trains a small classifier (linear discriminants on the timbre of excerpts) on recordings with labels, in seconds. \
+      Trains a small classifier (linear discriminants on the timbre of excerpts) on recordings with labels, plain and \
+      through the model's codec, in a minute or two. \
       Then takes an excerpt from the middle of each prompt recording, lets the model continue it, and asks to which \
       instrument the continuation is nearest. The same question about what the recording itself goes on with, plain and \
       through the codec, says how far the classifier is to be believed.
@@ -79,7 +80,7 @@ struct Instruments: ParsableCommand {
     let held = try labelled(
       RealRecordings(
         prompts, splits: split, leavingOut: Set(seen.items.map { RealRecordings.identity($0.path) })))
-    let classifier = try train(seen)
+    let classifier = try train(seen, codec: package.codec.codec)
     var known = held.items.filter { classifier.classes.contains($0.labels[label] ?? "") }
     let unknown = held.items.count - known.count
     if let count, count < known.count {
@@ -119,10 +120,11 @@ struct Instruments: ParsableCommand {
     return recordings
   }
 
-  /// Excerpts of one recording that are learned from, at most.
-  private static let excerpts = 8
+  /// Excerpts of one recording that are learned from, at most; every other one through the codec too, so that a codec's
+  /// own colour is no instrument.
+  private static let excerpts = 4
 
-  private func train(_ recordings: RealRecordings) throws -> DiscriminantClassifier {
+  private func train(_ recordings: RealRecordings, codec: any AudioCodec) throws -> DiscriminantClassifier {
     let length = max(1, Int(seconds * LogMelAnalyser.frameRate)) * LogMelAnalyser.bands
     let progress = ProgressLine(
       "learn", total: recordings.items.count, unit: "recording", style: reporting.terminalProgress)
@@ -130,15 +132,24 @@ struct Instruments: ParsableCommand {
       recordings.items.count, threads: threads.value, done: { progress.update($0) }
     ) { index -> [DiscriminantClassifier.Example] in
       let item = recordings.items[index]
-      let frames = try StretchMeter.measure(file: item.path, engine: CPUEngine(threads: 1)).frames
+      let engine = CPUEngine(threads: 1)
+      let frames = try StretchMeter.measure(file: item.path, engine: engine).frames
       let there = frames.count / length
       let kept = min(there, Self.excerpts)
-      return (0..<kept).compactMap { number in
-        let first = number * there / kept * length
-        return TimbreFeatures.of(frames[first..<first + length]).map {
-          .init(features: $0, label: item.labels[label] ?? "", recording: index)
+      var features: [[Double]] = []
+      for number in 0..<kept {
+        let excerpt = number * there / kept
+        if let plain = TimbreFeatures.of(frames[excerpt * length..<(excerpt + 1) * length]) {
+          features.append(plain)
         }
+        guard number % 2 == 0,
+          let sound = try read(item.path, from: Double(excerpt) * seconds, seconds: seconds, codec: codec),
+          let decoded = try Self.features(
+            CodecRoundTrip.reconstruct(sound, with: codec, engine: engine), engine: engine)
+        else { continue }
+        features.append(decoded)
       }
+      return features.map { .init(features: $0, label: item.labels[label] ?? "", recording: index) }
     }
     progress.finish()
     return try DiscriminantClassifier(examples.flatMap { $0 })
@@ -149,16 +160,12 @@ struct Instruments: ParsableCommand {
     of item: RealRecordings.Item, index: Int, package: ModelPackage, classifier: DiscriminantClassifier
   ) throws -> InstrumentReport.Result? {
     let codec = package.codec.codec
-    let info = try AudioFile.info(item.path)
-    let rate = Double(info.sampleRate)
-    let needed = Int((promptSeconds + seconds) * rate)
-    let whole = info.framesAreExact ? nil : try AudioFile.read(item.path)
-    let frames = whole?.frameCount ?? info.frames ?? 0
-    guard frames >= needed else { return nil }
-    let first = (frames - needed) / 2
-    let range = first..<first + needed
-    let excerpt = try (whole?.slice(frames: range) ?? AudioFile.read(item.path, frames: range))
-      .converted(toChannels: codec.channels).resampled(to: codec.sampleRate)
+    let length = try Self.seconds(of: item.path)
+    guard length >= promptSeconds + seconds,
+      let excerpt = try read(
+        item.path, from: (length - promptSeconds - seconds) / 2, seconds: promptSeconds + seconds,
+        codec: codec)
+    else { return nil }
     let cut = min(Int(promptSeconds * Double(codec.sampleRate)), excerpt.frameCount)
     let engine = CPUEngine(threads: 1)
     var options = GenerationOptions(
@@ -168,24 +175,49 @@ struct Instruments: ParsableCommand {
     let session = Session(package, options: options, threads: 1)
     try session.prompt(excerpt.slice(frames: 0..<cut).channels)
     var made = [[Float]](repeating: [], count: codec.channels)
-    let length = excerpt.frameCount - cut
-    while made[0].count < length {
+    let wanted = excerpt.frameCount - cut
+    while made[0].count < wanted {
       let chunk = session.next()
       for channel in made.indices { made[channel] += chunk.channels[channel] }
     }
     let continuation = AudioBuffer(
-      sampleRate: codec.sampleRate, channels: made.map { Array($0.prefix(length)) })
+      sampleRate: codec.sampleRate, channels: made.map { Array($0.prefix(wanted)) })
     let through = try CodecRoundTrip.reconstruct(excerpt, with: codec, engine: engine)
     func heard(_ sound: AudioBuffer) throws -> String? {
-      let analyser = LogMelAnalyser(engine: engine)
-      analyser.append(
-        try sound.converted(toChannels: 1).resampled(to: LogMelAnalyser.sampleRate).channels[0])
-      return TimbreFeatures.of(analyser.frames).map(classifier.classify)
+      try Self.features(sound, engine: engine).map(classifier.classify)
     }
     guard let real = try heard(excerpt.slice(frames: cut..<excerpt.frameCount)) else { return nil }
     return .init(
       prompt: item.name, label: item.labels[label] ?? "", real: real,
       codec: try heard(through.slice(frames: cut..<through.frameCount)) ?? "silence",
       continuation: try heard(continuation) ?? "silence")
+  }
+
+  private static func features(_ sound: AudioBuffer, engine: CPUEngine) throws -> [Double]? {
+    let analyser = LogMelAnalyser(engine: engine)
+    analyser.append(
+      try sound.converted(toChannels: 1).resampled(to: LogMelAnalyser.sampleRate).channels[0])
+    return TimbreFeatures.of(analyser.frames)
+  }
+
+  private static func seconds(of path: String) throws -> Double {
+    let info = try AudioFile.info(path)
+    if info.framesAreExact, let frames = info.frames { return Double(frames) / Double(info.sampleRate) }
+    return try AudioFile.read(path).duration
+  }
+
+  /// A part of a recording at a codec's rate and channels; nil where the recording ends before it.
+  private func read(_ path: String, from: Double, seconds: Double, codec: any AudioCodec) throws
+    -> AudioBuffer?
+  {
+    let info = try AudioFile.info(path)
+    let rate = Double(info.sampleRate)
+    let whole = info.framesAreExact ? nil : try AudioFile.read(path)
+    let frames = whole?.frameCount ?? info.frames ?? 0
+    let first = Int(from * rate)
+    let range = first..<first + Int(seconds * rate)
+    guard range.upperBound <= frames else { return nil }
+    return try (whole?.slice(frames: range) ?? AudioFile.read(path, frames: range))
+      .converted(toChannels: codec.channels).resampled(to: codec.sampleRate)
   }
 }

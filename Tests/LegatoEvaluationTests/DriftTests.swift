@@ -175,6 +175,7 @@ private enum Sounds {
     sounds[5] = RandomStream(seed: 3, stream: 1).normal(40 * Sounds.rate).map { $0 * 0.05 }
     let report = try Sounds.report("one bad", sounds)
     #expect(report.worst == 5 && report.sounds[5] == "seed 5")
+    let real = try Sounds.report("real recordings", seeds.map { Sounds.music($0) })
     let study = try DriftStudy(
       title: "Drift", method: "Eight.", reference: Sounds.reference.get(),
       systems: [
@@ -183,11 +184,8 @@ private enum Sounds {
         .init(
           report: report, group: "a", model: "n", codec: "c", temperature: 1, contextNoise: 0, steps: 8),
       ],
-      reconstructions: [
-        .init(
-          codec: "c",
-          report: try Sounds.report("real recordings through the codec", seeds.map { Sounds.music($0) }))
-      ])
+      real: real,
+      reconstructions: [.init(codec: "c", report: real)])
     let text = study.markdown(picture: "drift.svg")
     #expect(text.contains("seed 5") && text.contains("(drift.svg)") && text.contains("## one bad"))
     let group = try #require(study.groups.first)

@@ -24,9 +24,11 @@ public struct DriftReference: Sendable {
   /// - Parameters:
   ///   - recordings: real music that training has not seen, measured in stretches of one length.
   ///   - training: what training has seen; nil leaves copying unmeasured.
+  ///   - progress: hears how many training recordings have been searched.
   /// - Throws: ``EvaluationError`` for too little music.
   public init(
-    _ recordings: [MeasuredSound], training: ExcerptBank? = nil, components: Int = 16, engine: CPUEngine
+    _ recordings: [MeasuredSound], training: ExcerptBank? = nil, components: Int = 16, engine: CPUEngine,
+    progress: (Int) -> Void = { _ in }
   ) throws {
     let whole = recordings.filter { $0.stretches > 0 }
     guard whole.count > 1, let framesPerStretch = whole.first?.framesPerStretch else {
@@ -44,7 +46,7 @@ public struct DriftReference: Sendable {
     // Some of the recordings, evenly chosen, tell how near unseen music comes.
     let searched = min(whole.count, Self.searchLimit)
     let chosen = (0..<searched).map { $0 * whole.count / searched }
-    let found = bank?.nearest(chosen.map { whole[$0].frames }, engine: engine)
+    let found = bank?.nearest(chosen.map { whole[$0].frames }, engine: engine, progress: progress)
     let matches = found.map { Dictionary(uniqueKeysWithValues: zip(chosen, $0)) }
     let values = whole.indices.map { index in
       Self.values(

@@ -19,10 +19,11 @@ extension DriftStudy {
       "|---|---|---|---|---|---|---|---|",
     ]
     lines += systems.map { Self.row($0.report, ratio: $0.ratio) }
+    lines.append(Self.row(real, ratio: nil))
     lines += reconstructions.map { Self.row($0.report, ratio: nil) }
     if let floor {
       lines.append(
-        "| \(floor.recordings) real recordings against the others | \(Self.number(floor.frechet)) | "
+        "| any \(floor.recordings) real recordings, mean | \(Self.number(floor.frechet)) | "
           + "\(Self.number(floor.frechet)) | | | | | |")
     }
     lines += groupLines

@@ -103,15 +103,18 @@ public struct DriftStudy: Sendable, Codable {
   public var reference: Reference
   public var latents: Latents?
   public var systems: [System]
+  /// Real recordings measured like a system, against the others: what should not stand out.
+  public var real: DriftReport
   public var reconstructions: [Reconstruction]
   public var groups: [Group]
   public var warnings: [String]
 
   public init(
     title: String, method: String, reference: DriftReference, latents: LatentReference? = nil,
-    systems: [System], reconstructions: [Reconstruction], warnings: [String] = []
+    systems: [System], real: DriftReport, reconstructions: [Reconstruction], warnings: [String] = []
   ) {
-    (self.title, self.method, self.reconstructions) = (title, method, reconstructions)
+    (self.title, self.method) = (title, method)
+    (self.real, self.reconstructions) = (real, reconstructions)
     self.reference = Reference(reference)
     self.systems = systems.map { system in
       var system = system

@@ -44,6 +44,8 @@ public struct ExcerptBank: Sendable {
   public init() {}
 
   public var isEmpty: Bool { recordings.isEmpty }
+  /// Recordings.
+  public var count: Int { recordings.count }
 
   /// Adds a recording's frames `[frames, LogMelAnalyser.bands]`.
   public mutating func add(name: String, frames: [Float]) {
@@ -52,7 +54,9 @@ public struct ExcerptBank: Sendable {
 
   /// The nearest excerpt of the bank for every 4.8 s of a sound that are not silent.
   ///
-  /// - Parameter frames: `[frames, LogMelAnalyser.bands]` of each sound.
+  /// - Parameters:
+  ///   - sounds: frames `[frames, LogMelAnalyser.bands]` of each.
+  ///   - progress: hears how many recordings have been searched.
   public func nearest(_ sounds: [[Float]], engine: CPUEngine, progress: (Int) -> Void = { _ in }) -> [[Match]]
   {
     var (queries, times, owners) = ([Float](), [Double](), [Int]())
@@ -72,7 +76,6 @@ public struct ExcerptBank: Sendable {
     let rows = engine.tensor(queries, shape: [times.count, Self.size])
     let energies = rows.square().sum(axis: -1).floats()
     for (index, recording) in recordings.enumerated() {
-      progress(index)
       for phase in recording.phases {
         guard let excerpts = Self.excerpts(phase, engine: engine) else { continue }
         let nearest = Self.similarity(rows, excerpts).max(axis: -1).floats()
@@ -80,6 +83,7 @@ public struct ExcerptBank: Sendable {
           best[query] = (similarity, index)
         }
       }
+      progress(index + 1)
     }
     var matches = [[Match]](repeating: [], count: sounds.count)
     for query in times.indices where best[query].similarity > -.infinity {
