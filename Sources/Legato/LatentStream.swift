@@ -18,8 +18,8 @@ public final class LatentStream {
   private let sampler: Plan
   private let start: [Float]
   private let fingerprint: UInt64
-  /// The latent to be fed next, as drawn.
-  private var latent: [Float]
+  /// The latent drawn or fed last, `[dimension]`, normalised: what the next is made from.
+  public private(set) var latent: [Float]
   private let noise: UnsafeMutableBufferPointer<Float>
   private let checkpoint: UnsafeMutableRawBufferPointer
   private var checkpointLatent: [Float]

@@ -1,41 +1,62 @@
 import ArgumentParser
 import Foundation
-import Legato
 import LegatoAudio
+import LegatoCodecs
 import LegatoEvaluation
 import LegatoModels
 import LegatoTensor
 import LegatoTraining
 
-/// `legato drift`: how far generated latents are from real ones, by position.
+/// `legato drift`: whether long generations stay real music.
 struct Drift: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Measure whether long generations drift away from real music.",
+    abstract: "Measure whether long generations stay like real music.",
     discussion: """
-      Generates latents from many seeds and compares them, bin by bin of their position, with prepared latents of real \
-      recordings: Fréchet distance on the first principal components, spread over the seeds, and the same distance \
-      between real recordings as the floor. Give several models, context noises or temperatures: every combination is \
-      measured, side by side in one picture and one table. All models must have the codec of the latents.
+      Generates from many seeds and compares each minute with real recordings that training has not seen: Fréchet \
+      distance and MMD of log-mel patches, level, spectral centroid, onsets, pitch salience, pitch classes, change, \
+      silence, distance to the minute before (a loop or a drone repeats it) and, with --training, distance to the \
+      nearest training excerpt (a copy has none). Real recordings give the spread of each, 5 to 95 %, and the floor; \
+      real recordings through the codec are measured beside them. All combinations of models, temperatures and context \
+      noises are measured. Models of one label differ in their training's seed: they get a mean and an interval.
 
-        legato drift --latents data/latents --duration 5m --count 16 --output out/drift
-        legato drift --latents data/latents --context-noise 0 --context-noise 0.25 --output out/drift
-        legato drift --latents data/latents --model runs/a/package --model runs/b/package --output out/drift
+        legato drift --recordings data/held-out --training data/corpus --output out/drift
+        legato drift --recordings data/held-out --count 1 --duration 1h --output out/hour
+        legato drift --recordings data/held-out --model noise=runs/a/package --model noise=runs/b/package \\
+          --model plain=runs/c/package --context-noise 0 --context-noise 0.25 --output out/drift
 
-      Writes OUTPUT.md and OUTPUT.svg.
+      Writes OUTPUT.md, OUTPUT.svg and OUTPUT.json. Needs at least 64 real recordings of six minutes for good figures.
       """)
 
   @Option(
     name: .shortAndLong,
-    help: "A model package; repeat it for several. (default: LEGATO_MODEL, or the package that ships)")
+    help: ArgumentHelp(
+      "A model package, or LABEL=PACKAGE; repeat it for several. (default: LEGATO_MODEL, or the package that ships)",
+      valueName: "[label=]package"))
   var model: [String] = []
 
   @Option(
     help: ArgumentHelp(
-      "Latents of real recordings, made by `legato prepare` with the package's codec.", valueName: "folder"))
-  var latents: String
+      "Real recordings that training has not seen: a folder or a manifest. What --training trains on is left out.",
+      valueName: "recordings"))
+  var recordings: String
 
-  @Option(name: .shortAndLong, help: "Length of each generation, such as 90s or 5m.")
-  var duration = "5m"
+  @Option(help: "Only this split of the recordings: train, validation or test; repeat it for several.")
+  var split: [RecordingList.Split] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "What the models were trained on, a folder or a manifest, to find copies of it.",
+      valueName: "recordings"))
+  var training: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Latents of the real recordings, made by `legato prepare` with the models' codec, to compare latents too.",
+      valueName: "folder"))
+  var latents: String?
+
+  @Option(name: .shortAndLong, help: "Length of each generation, such as 90s or 10m.")
+  var duration = "10m"
 
   @Option(help: "How many seeds, from --seed on.")
   var count = 16
@@ -43,11 +64,8 @@ struct Drift: ParsableCommand {
   @Option(help: "The first seed.")
   var seed: UInt64 = 1
 
-  @Option(help: "Length of a bin in seconds.")
-  var bin = 30.0
-
-  @Option(help: "Principal components that are compared.")
-  var components = 16
+  @Option(help: "Length of a stretch in seconds.")
+  var bin = 60.0
 
   @Option(
     help:
@@ -65,137 +83,187 @@ struct Drift: ParsableCommand {
     name: .shortAndLong, help: ArgumentHelp("Files to write, without their endings.", valueName: "path"))
   var output: String
 
+  @Option(help: ArgumentHelp("Write the sound that is farthest from real music.", valueName: "file.wav"))
+  var worstAudio: String?
+
   @OptionGroup var threads: ThreadsOption
   @OptionGroup var reporting: OutputOptions
 
   func validate() throws {
-    guard let seconds = DurationText.seconds(duration), (1...86_400).contains(seconds) else {
-      throw ValidationError("--duration is '\(duration)'; write a time such as 90s or 5m, at most a day")
+    guard let seconds = DurationText.seconds(duration), (2...86_400).contains(seconds) else {
+      throw ValidationError("--duration is '\(duration)'; write a time such as 90s or 10m, at most a day")
     }
     guard (1...10_000).contains(count) else {
       throw ValidationError("--count is \(count); it must be from 1 to 10000")
     }
-    guard bin >= 1, bin <= Double(seconds) else {
-      throw ValidationError("--bin is \(bin); it must be from 1 second to the duration")
-    }
-    guard (1...1024).contains(components) else {
-      throw ValidationError("--components is \(components); it must be from 1 to 1024")
+    guard bin >= 2, bin <= Double(seconds) else {
+      throw ValidationError("--bin is \(bin); it must be from 2 seconds to the duration")
     }
     try GenerationDefaults.validate(contextNoise, as: \.contextNoise)
     try GenerationDefaults.validate(temperature, as: \.temperature)
   }
 
   func run() throws {
-    let paths = try model.isEmpty ? [PackageLocation.find(nil)] : model
-    let packages = try paths.map { try ModelPackage(path: $0) }
-    try OutputNames.checkFolder(of: output + ".md")
-    let data = try LatentDataset(path: latents)
-    for package in packages { try data.index.check(codecHash: package.codec.hash, folder: latents) }
-    func real(_ splits: [RecordingList.Split]) throws -> [LatentSequence] {
-      try splits.flatMap { data.pieces($0) }.map {
-        LatentSequence(name: $0.id, dimension: data.dimension, values: try data.latents(of: $0))
-      }
+    let settings = try DriftSetting.all(
+      models: model.isEmpty ? [PackageLocation.find(nil)] : model, temperatures: temperature,
+      contextNoises: contextNoise)
+    for ending in ["md", "svg", "json"] { try OutputNames.checkFolder(of: "\(output).\(ending)") }
+    if let worstAudio {
+      try OutputNames.checkWAV(worstAudio)
+      try OutputNames.checkFolder(of: worstAudio)
     }
-    let reference = try LatentDriftReference(
-      real([.train]), heldOut: real([.validation, .test]), components: min(components, data.dimension))
-    let settings = settings(packages)
-    let frames = Int(Double(DurationText.seconds(duration) ?? 0) * data.frameRate)
-    let progress = ProgressLine(
-      "drift", total: settings.count * count, unit: "rollout", style: reporting.terminalProgress)
-    var reports: [LatentDriftReport.Named] = []
-    for (index, setting) in settings.enumerated() {
-      let rollouts = (0..<count).map { number in
-        let rollout = rollout(setting, seed: seed + UInt64(number), frames: frames)
-        progress.update(index * count + number + 1)
-        return rollout
-      }
-      reports.append(
-        (
-          name(of: setting, among: settings),
-          try LatentDriftReport(
-            reference: reference, rollouts: rollouts, frameRate: data.frameRate, binSeconds: bin)
-        ))
+    let seen = try training.map { try RealRecordings($0, splits: [.train]) }
+    let real = try RealRecordings(
+      recordings, splits: split,
+      leavingOut: Set((seen?.items ?? []).map { RealRecordings.identity($0.path) }))
+    let realLatents = try latents.map { try readLatents($0, settings) }
+
+    let engine = CPUEngine(threads: threads.value)
+    let style = reporting.terminalProgress
+    var bank = ExcerptBank()
+    for sound in try seen?.measured(
+      stretch: nil, threads: threads.value, label: "training recordings", style: style) ?? []
+    {
+      bank.add(name: sound.name, frames: sound.frames)
     }
-    progress.finish()
-    try write(reports, settings)
+    let measured = try real.measured(
+      stretch: bin, threads: threads.value, label: "real recordings", style: style)
+    let search = ProgressLine("search for copies", total: bank.count, unit: "recording", style: style)
+    let reference = try DriftReference(measured, training: bank, engine: engine) { search.update($0) }
+    search.finish()
+    let long = measured.filter { $0.stretches > 0 }
+    // As many real recordings as there are seeds: against the others, and through the codec.
+    let chosen = Self.longEnough(
+      long, count: max(1, min(count, long.count / 2)), stretches: Int(seconds / bin))
+    let control = try DriftReport(
+      DriftSystem(
+        name: "\(chosen.count) real recordings", sounds: chosen.map { long[$0] }, leavingOut: Set(chosen)),
+      reference: reference, engine: engine)
+    let reconstructions = try reconstructions(
+      settings, of: chosen, among: long, reference: reference, engine: engine)
+    let systems = try systems(settings, reference: reference, latents: realLatents, engine: engine)
+    let study = DriftStudy(
+      title: title(settings),
+      method: count == 1
+        ? "One sound of \(duration), seed \(seed)."
+        : "\(count) seeds from \(seed) on, \(duration) each, made in one go.",
+      reference: reference, latents: realLatents, systems: systems, real: control,
+      reconstructions: reconstructions,
+      warnings: real.warnings)
+    try write(study)
+    try writeWorst(study, settings)
   }
 
-  /// One model generating in one way.
-  private struct Setting {
-    var package: ModelPackage
-    var options: GenerationOptions
-  }
+  private var seconds: Double { Double(DurationText.seconds(duration) ?? 0) }
 
-  private func settings(_ packages: [ModelPackage]) -> [Setting] {
-    packages.flatMap { package in
-      let defaults = package.configuration.generation
-      return (temperature.isEmpty ? [defaults.temperature] : temperature).flatMap { temperature in
-        (contextNoise.isEmpty ? [defaults.contextNoise] : contextNoise).map { noise in
-          var options = GenerationOptions(defaults: defaults)
-          (options.temperature, options.contextNoise) = (temperature, noise)
-          return Setting(package: package, options: options)
-        }
-      }
-    }
-  }
-
-  /// What tells a setting from the others.
-  private func name(of setting: Setting, among all: [Setting]) -> String {
-    func differs<Value: Hashable>(_ value: (Setting) -> Value) -> Bool { Set(all.map(value)).count > 1 }
-    let name = setting.package.configuration.name
-    let sameName = all.contains {
-      $0.package.configuration.name == name && $0.package.path != setting.package.path
-    }
-    var parts = differs { $0.package.path } || all.count == 1 ? [sameName ? setting.package.path : name] : []
-    // What follows from the model need not be said beside its name.
-    func variesWithinAModel<Value: Hashable>(_ value: (Setting) -> Value) -> Bool {
-      Dictionary(grouping: all, by: \.package.path).values.contains { Set($0.map(value)).count > 1 }
-    }
-    if variesWithinAModel({ $0.options.temperature }) {
-      parts.append("temperature \(setting.options.temperature)")
-    }
-    if variesWithinAModel({ $0.options.contextNoise }) {
-      parts.append("context noise \(setting.options.contextNoise)")
-    }
-    return parts.joined(separator: ", ")
-  }
-
-  private func rollout(_ setting: Setting, seed: UInt64, frames: Int) -> LatentSequence {
-    var options = setting.options
-    options.seed = seed
-    let stream = LatentStream(
-      model: setting.package.model, engine: CPUEngine(threads: threads.value), options: options)
-    var values: [Float] = []
-    values.reserveCapacity(frames * stream.dimension)
-    for _ in 0..<frames { values += stream.next() }
-    return LatentSequence(name: "seed \(seed)", dimension: stream.dimension, values: values)
-  }
-
-  private func write(_ reports: [LatentDriftReport.Named], _ settings: [Setting]) throws {
+  private func title(_ settings: [DriftSetting]) -> String {
     var names: [String] = []
-    for setting in settings where !names.contains(setting.package.configuration.name) {
-      names.append(setting.package.configuration.name)
+    for setting in settings where !names.contains(setting.shortName) { names.append(setting.shortName) }
+    return "Drift of " + names.joined(separator: " and ")
+  }
+
+  private func readLatents(_ folder: String, _ settings: [DriftSetting]) throws -> LatentReference {
+    let data = try LatentDataset(path: folder)
+    for setting in settings { try data.index.check(codecHash: setting.package.codec.hash, folder: folder) }
+    return try LatentReference(
+      data.index.pieces.map {
+        LatentSequence(name: $0.id, dimension: data.dimension, values: try data.latents(of: $0))
+      }, components: min(16, data.dimension))
+  }
+
+  /// Some real recordings through each codec, against the others.
+  private func reconstructions(
+    _ settings: [DriftSetting], of chosen: [Int], among long: [MeasuredSound], reference: DriftReference,
+    engine: CPUEngine
+  ) throws -> [DriftStudy.Reconstruction] {
+    var codecs: [(hash: String, setting: DriftSetting)] = []
+    for setting in settings where !codecs.contains(where: { $0.hash == setting.package.codec.hash }) {
+      codecs.append((setting.package.codec.hash, setting))
     }
-    let title = "Drift of " + names.joined(separator: " and ")
-    try LatentDriftReport.chart(reports, title: title).write(to: output + ".svg")
-    var text = "# \(title)\n\n\(count) seeds from \(seed) on, \(duration) each.\n\n"
-    text += "![distance by position](\((output as NSString).lastPathComponent).svg)\n\n"
-    text += LatentDriftReport.comparison(reports)
-    for (setting, (name, report)) in zip(settings, reports) {
-      let options = setting.options
-      text += "\n## \(name)\n\nTemperature \(options.temperature), context noise \(options.contextNoise), "
-      text += "\(options.steps) steps. \(report.markdown)"
+    let progress = ProgressLine(
+      "codec", total: codecs.count * chosen.count, unit: "recording", style: reporting.terminalProgress)
+    defer { progress.finish() }
+    return try codecs.enumerated().map { number, codec in
+      let package = codec.setting.package.codec
+      let sounds = try ParallelWork.map(
+        chosen.count, threads: threads.value, done: { progress.update(number * chosen.count + $0) }
+      ) { index in
+        try ReconstructedRecording.measure(
+          long[chosen[index]].name, codec: package.codec, seconds: seconds, stretch: bin)
+      }
+      let name =
+        "the same through the codec" + (codecs.count > 1 ? " of \(codec.setting.shortName)" : "")
+      return DriftStudy.Reconstruction(
+        codec: codec.hash,
+        report: try DriftReport(
+          DriftSystem(name: name, sounds: sounds, leavingOut: Set(chosen)), reference: reference,
+          engine: engine))
     }
+  }
+
+  /// Evenly chosen among those that last as long as the generations, or as the longest.
+  private static func longEnough(_ sounds: [MeasuredSound], count: Int, stretches: Int) -> [Int] {
+    let lengths = sounds.map(\.stretches).sorted(by: >)
+    let wanted = min(stretches, lengths[min(count, lengths.count) - 1])
+    let candidates = sounds.indices.filter { sounds[$0].stretches >= wanted }
+    return (0..<count).map { candidates[$0 * candidates.count / count] }
+  }
+
+  private func systems(
+    _ settings: [DriftSetting], reference: DriftReference, latents: LatentReference?, engine: CPUEngine
+  ) throws -> [DriftStudy.System] {
+    let progress = SharedProgress(
+      "generate", total: Double(settings.count * count) * seconds, unit: "second",
+      style: reporting.terminalProgress)
+    defer { progress.finish() }
+    return try settings.map { setting in
+      // Sounds side by side: one thread each is the best use of a core.
+      let workers = min(threads.value, count)
+      let rollouts = try ParallelWork.map(count, threads: workers) { number in
+        try DriftRollout(
+          package: setting.package, options: setting.options(seed: seed + UInt64(number)), seconds: seconds,
+          stretch: bin, keepsLatents: latents != nil, threads: max(1, threads.value / workers),
+          made: progress.add)
+      }
+      let system = DriftSystem(
+        name: setting.name, sounds: rollouts.map(\.sound),
+        latents: latents == nil ? [] : rollouts.map(\.latents),
+        latentRate: setting.package.codec.codec.frameRate)
+      return DriftStudy.System(
+        report: try DriftReport(system, reference: reference, latents: latents, engine: engine),
+        group: setting.group, model: setting.package.path, codec: setting.package.codec.hash,
+        temperature: Double(setting.temperature), contextNoise: Double(setting.contextNoise),
+        steps: setting.package.configuration.generation.steps)
+    }
+  }
+
+  private func write(_ study: DriftStudy) throws {
+    let picture = output + ".svg"
+    try study.picture().write(to: picture)
+    try DurableFile.write(Array((JSONLine.text(study) + "\n").utf8), to: output + ".json")
+    let text = study.markdown(picture: (picture as NSString).lastPathComponent)
     try DurableFile.write(Array(text.utf8), to: output + ".md")
     if reporting.json {
-      for (name, report) in reports { try StandardOutput.json(NamedReport(name: name, report: report)) }
+      for system in study.systems { try StandardOutput.json(system) }
     } else if !reporting.quiet {
-      try StandardOutput.line("\(output).md\n\(output).svg")
+      for warning in study.warnings { StandardError.write("warning: \(warning)\n") }
+      for system in study.systems { try StandardOutput.line(study.summary(of: system)) }
+      try StandardOutput.line("\(output).md\n\(output).svg\n\(output).json")
     }
   }
 
-  private struct NamedReport: Encodable {
-    var name: String
-    var report: LatentDriftReport
+  /// The farthest sound of every system, made again: the same seed gives the same sound.
+  private func writeWorst(_ study: DriftStudy, _ settings: [DriftSetting]) throws {
+    guard let worstAudio else { return }
+    for (index, (setting, system)) in zip(settings, study.systems).enumerated() {
+      let path = OutputNames.numbered(worstAudio, index + 1, of: settings.count)
+      let piece = GeneratedPiece(
+        path: path, format: .pcm16, seconds: seconds, prompt: nil, includesPrompt: false, picture: nil,
+        progress: reporting.terminalProgress)
+      _ = try piece.make(
+        package: setting.package, options: setting.options(seed: seed + UInt64(system.report.worst)),
+        threads: threads.value)
+      if !reporting.quiet, !reporting.json { try StandardOutput.line(path) }
+    }
   }
 }

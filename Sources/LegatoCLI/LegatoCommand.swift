@@ -32,7 +32,7 @@ struct LegatoCommand: AsyncParsableCommand {
     version: "0.1.0",
     subcommands: [
       Generate.self, Info.self, Prepare.self, Train.self, Corpus.self, Encode.self, Decode.self, Compare.self,
-      Measure.self, Evaluate.self, Drift.self, SoundFont.self,
+      Measure.self, Instruments.self, Evaluate.self, Drift.self, SoundFont.self,
     ])
 
   static func main() async {

@@ -77,48 +77,145 @@ import Testing
     #expect(short.status == 1 && short.error.contains("at least 2 s"), "\(short.error)")
   }
 
+  /// Pieces of noise whose loudness tells them apart: 16 to train on, 20 held out.
+  private func recordings() throws {
+    var rows = ""
+    for index in 0..<36 {
+      try AudioFile.write(
+        noise(seconds: 6, seed: UInt64(index), gain: 0.02 * Float(1 + index % 5)),
+        to: folder.path("\(index).wav"))
+      rows += "{\"path\":\"\(index).wav\",\"split\":\"\(index < 16 ? "train" : "test")\"}\n"
+    }
+    try rows.write(toFile: folder.path("manifest.jsonl"), atomically: true, encoding: .utf8)
+  }
+
   @Test func driftPutsModelsAndSettingsSideBySide() throws {
-    try prepareLatents()
+    for name in ["a", "b"] { try TinyPackage.write(to: folder.path(name), seed: 1) }
+    try recordings()
     let common = [
-      "drift", "--latents", "latents", "--duration", "6s", "--bin", "2", "--count", "3", "--components", "4",
+      "drift", "--recordings", "manifest.jsonl", "--duration", "6s", "--bin", "2", "--count", "3",
     ]
     func drift(_ arguments: String...) throws -> [[String: Any]] {
       try objects(LegatoProcess.run(common + arguments + ["--json"], in: folder.url))
     }
+    func report(_ object: [String: Any]) -> [String: Any] { object["report"] as? [String: Any] ?? [:] }
+    func names(_ objects: [[String: Any]]) -> [String] {
+      objects.compactMap { report($0)["name"] as? String }
+    }
+    func distances(_ object: [String: Any]) -> [Double] {
+      report(object)["sound_distances"] as? [Double] ?? []
+    }
     let both = try drift(
-      "--model", "a", "--model", "b", "--context-noise", "0", "--context-noise", "0.5", "--output", "both")
+      "--training", "manifest.jsonl", "--model", "a", "--model", "b", "--context-noise", "0",
+      "--context-noise", "0.5", "--output", "both")
     // One name for both models, so that their paths tell them apart.
     #expect(
-      both.compactMap { $0["name"] as? String } == [
+      names(both) == [
         "a, context noise 0.0", "a, context noise 0.5", "b, context noise 0.0", "b, context noise 0.5",
       ])
-    func distances(_ object: [String: Any]) -> [[Double]] {
-      let report = object["report"] as? [String: Any]
-      return (report?["bins"] as? [[String: Any]] ?? []).map { $0["rollout_distances"] as? [Double] ?? [] }
-    }
-    // Three bins of three rollouts; equal weights and seeds give equal rollouts, other noise others.
-    #expect(both.allSatisfy { distances($0).map(\.count) == [3, 3, 3] })
+    // Three stretches of three sounds; equal weights and seeds give equal sounds, other noise others.
+    #expect(both.allSatisfy { (report($0)["stretches"] as? [Any])?.count == 3 })
+    #expect(distances(both[0]).count == 3)
     #expect(distances(both[0]) == distances(both[2]) && distances(both[1]) == distances(both[3]))
     #expect(distances(both[0]) != distances(both[1]))
     // A random model is nothing like the recordings.
-    let floor = try #require((both[0]["report"] as? [String: Any])?["rollout_floor"] as? Double)
-    #expect(distances(both[0]).joined().allSatisfy { $0 > floor })
+    let measures = try #require(report(both[0])["measures"] as? [String: [String: Any]])
+    #expect((report(both[0])["flags"] as? [String])?.isEmpty == false)
+    #expect(report(both[0])["copying"] != nil && measures["distance_to_previous"] != nil)
 
     let text = try String(contentsOfFile: folder.path("both.md"), encoding: .utf8)
-    #expect(text.contains("| seconds | a, context noise 0.0 | a, context noise 0.5 |"))
-    #expect(text.contains("| real music |") && text.contains("(both.svg)"))
+    #expect(text.contains("## a, context noise 0.0") && text.contains("(both.svg)"))
+    // What training trains on is left out.
+    #expect(text.contains("of 20 real recordings") && text.contains("fewer than 64"), "\(text)")
     #expect(
       try String(contentsOfFile: folder.path("both.svg"), encoding: .utf8).contains("b, context noise 0.5"))
+    let whole = try JSONSerialization.jsonObject(
+      with: Data(contentsOf: folder.url.appending(path: "both.json")))
+    #expect(((whole as? [String: Any])?["systems"] as? [Any])?.count == 4)
 
     let warm = try drift("--model", "a", "--temperature", "0.7", "--temperature", "1", "--output", "warm")
-    #expect(warm.compactMap { $0["name"] as? String } == ["temperature 0.7", "temperature 1.0"])
+    #expect(names(warm) == ["tiny-noise, temperature 0.7", "tiny-noise, temperature 1.0"])
     #expect(distances(warm[0]) != distances(warm[1]))
+
+    let group = try drift(
+      "--model", "x=a", "--model", "x=b", "--output", "group", "--worst-audio", "worst.wav")
+    #expect(names(group) == ["x #1", "x #2"])
+    let groups = try String(contentsOfFile: folder.path("group.md"), encoding: .utf8)
+    #expect(groups.contains("| x | 2 |"), "\(groups)")
+    #expect(try AudioFile.info(folder.path("worst-2.wav")).frames == 6 * 48_000)
+  }
+
+  @Test func measuringComparesWithRealRecordings() throws {
+    try recordings()
+    try AudioFile.write(
+      TinyPackage.recording(seconds: 6, sampleRate: 48_000, channels: 2), to: folder.path("chord.wav"))
+    let reference = ["--reference", "manifest.jsonl", "--split", "test", "--json"]
+    func distance(_ files: String...) throws -> [String: Any] {
+      try #require(
+        try objects(LegatoProcess.run(["measure"] + files + reference, in: folder.url)).last)
+    }
+    func frechet(_ object: [String: Any]) throws -> Double {
+      let distance = object["distance"] as? [String: Any]
+      return try #require((distance?["frechet_distance"] as? [String: Any])?["value"] as? Double)
+    }
+    let alike = try distance("0.wav", "1.wav", "2.wav", "3.wav", "4.wav")
+    #expect(try 20 * frechet(alike) < frechet(distance("chord.wav")))
+    let floor = try #require((alike["floor"] as? [String: Any])?["frechet_distance"] as? Double)
+    #expect(try frechet(alike) < 3 * floor)
+    // A recording of the reference is compared with the others.
+    #expect(try distance("20.wav")["recordings"] as? Int == 19)
+    let text = try legato("measure", "0.wav", "1.wav", "--reference", ".", "--split", "test")
+    #expect(text.text.contains("against 20 real recordings"), "\(text.text)\(text.error)")
+  }
+
+  @Test func latentsAreComparedToo() throws {
+    try prepareLatents()
+    try recordings()
+    let result = try objects(
+      legato(
+        "drift", "--recordings", "manifest.jsonl", "--split", "test", "--latents", "latents", "--model", "a",
+        "--duration", "6s", "--bin", "2", "--count", "2", "--output", "out", "--json"))
+    let report = try #require(result[0]["report"] as? [String: Any])
+    let stretches = try #require(report["stretches"] as? [[String: Any]])
+    #expect(stretches.count == 3 && stretches.allSatisfy { $0["latents"] != nil } && report["latents"] != nil)
+    let text = try String(contentsOfFile: folder.path("out.md"), encoding: .utf8)
+    #expect(text.contains("Fréchet distance of latents"))
+  }
+
+  @Test func continuationsAreHeardAsInstruments() throws {
+    try TinyPackage.write(to: folder.path("a"), seed: 1)
+    // Chords and noise are two instruments.
+    var rows = ""
+    for index in 0..<12 {
+      let isNoise = index % 2 == 0
+      let sound =
+        isNoise
+        ? noise(seconds: 8, seed: UInt64(index))
+        : TinyPackage.recording(seconds: 8 + Double(index) / 10, sampleRate: 48_000, channels: 2)
+      try AudioFile.write(sound, to: folder.path("\(index).wav"))
+      rows += "{\"path\":\"\(index).wav\",\"split\":\"\(index < 8 ? "train" : "test")\","
+      rows += "\"instrument\":\"\(isNoise ? "noise" : "chord")\"}\n"
+    }
+    try rows.write(toFile: folder.path("manifest.jsonl"), atomically: true, encoding: .utf8)
+    let common = [
+      "instruments", "--training", "manifest.jsonl", "--prompts", ".", "--model", "a", "--prompt-seconds",
+      "2", "--seconds", "2",
+    ]
+    let report = try #require(try objects(LegatoProcess.run(common + ["--json"], in: folder.url)).first)
+    #expect(report["prompts"] as? Int == 4 && report["training_recordings"] as? Int == 8)
+    #expect((report["real"] as? [String: Any])?["value"] as? Double == 1)
+    let results = try #require(report["results"] as? [[String: Any]])
+    #expect(results.allSatisfy { $0["label"] as? String == $0["real"] as? String })
+    let text = try LegatoProcess.run(common, in: folder.url)
+    #expect(text.text.contains("4 prompts") && text.text.contains("continuations by tiny-noise"))
+    let unlabelled = try LegatoProcess.run(common + ["--label", "colour"], in: folder.url)
+    #expect(unlabelled.status == 1 && unlabelled.error.contains("no recording has a 'colour'"))
   }
 
   @Test func latentsOfAnotherCodecAreRefused() throws {
     try prepareLatents()
     try TinyPackage.write(to: folder.path("other"), seed: 2)
-    for command in [["drift", "--output", "out"], ["evaluate"]] {
+    for command in [["drift", "--recordings", ".", "--output", "out"], ["evaluate"]] {
       let result = try LegatoProcess.run(
         command + ["--latents", "latents", "--model", "other"], in: folder.url)
       #expect(

@@ -72,22 +72,15 @@ import Testing
   }
 
   @Test func driftWritesThroughLinks() throws {
-    var rows = ""
-    for (index, split) in ["train", "train", "validation", "test"].enumerated() {
-      try recording("\(index).wav", seconds: 4)
-      rows += "{\"path\":\"\(index).wav\",\"split\":\"\(split)\"}\n"
-    }
-    try rows.write(toFile: folder.path("manifest.jsonl"), atomically: true, encoding: .utf8)
-    let prepared = try legato(
-      "prepare", "manifest.jsonl", "--codec", "tiny", "--output", "latents", "--excerpts", "0")
-    try #require(prepared.status == 0, "\(prepared.error)")
+    try FileManager.default.createDirectory(atPath: folder.path("real"), withIntermediateDirectories: false)
+    for index in 0..<6 { try recording("real/\(index).wav", seconds: 8) }
     try FileManager.default.createDirectory(atPath: folder.path("far"), withIntermediateDirectories: false)
-    for ending in ["md", "svg"] { try link("out.\(ending)", to: "far/real.\(ending)") }
+    for ending in ["md", "svg", "json"] { try link("out.\(ending)", to: "far/real.\(ending)") }
     let result = try legato(
-      "drift", "--latents", "latents", "--model", "tiny", "--duration", "4s", "--bin", "2", "--count", "2",
-      "--components", "2", "--output", "out")
+      "drift", "--recordings", "real", "--model", "tiny", "--duration", "4s", "--bin", "2", "--count", "2",
+      "--output", "out")
     #expect(result.status == 0, "\(result.error)")
-    for ending in ["md", "svg"] {
+    for ending in ["md", "svg", "json"] {
       #expect(try isLink("out.\(ending)", to: "far/real.\(ending)"))
       #expect(FileManager.default.fileExists(atPath: folder.path("far/real.\(ending)")))
     }

@@ -8,7 +8,7 @@
 
 extension Chart {
   /// Colours that stay apart on paper, on screens and for most colour-blind readers.
-  static let colors: [UInt32] = [
+  public static let colors: [UInt32] = [
     0x3B5BDB, 0xE8590C, 0x0C8A5F, 0xC2255C, 0x8250C4, 0x9A7B00, 0x1C8FB8, 0x5C5F66,
   ]
   private static let gridColor: UInt32 = 0xE4E6EB

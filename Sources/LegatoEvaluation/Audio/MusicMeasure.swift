@@ -44,6 +44,8 @@ public struct MusicMeasure: Sendable, Hashable, Codable {
 
   private static let size = 4096
   private static let hop = 512
+  /// What is softer is told as this.
+  static let lowestLevel = -120.0
 
   /// Throws ``EvaluationError`` where the sound is shorter than two seconds.
   public init(_ sound: AudioBuffer, engine: CPUEngine) throws {
@@ -52,62 +54,87 @@ public struct MusicMeasure: Sendable, Hashable, Codable {
     }
     let mono = sound.converted(toChannels: 1).channels[0]
     let rate = Double(sound.sampleRate)
-    let (plain, whole) = (AudioMeasure(sound), Frames(mono, size: Self.size, hop: Self.hop, engine: engine))
-    levelDBFS = plain.rmsDBFS
-    silenceShare = plain.silenceShare
-    spectralCentroid = plain.spectralCentroid
+    levelDBFS = max(Self.lowestLevel, AudioMeasure.decibels(Double(sound.rms)))
+    silenceShare = Self.silence(sound)
     // Short frames say when, long ones what.
-    let short = Frames(mono, size: Self.size / 2, hop: Self.hop, engine: engine)
-    onsetsPerSecond = Double(Self.onsets(short, framesPerSecond: rate / Double(Self.hop))) / sound.duration
+    let short = Self.short(mono, rate: rate, engine: engine)
+    spectralCentroid = short.centroid
+    onsetsPerSecond = Double(short.onsets) / sound.duration
     pitchSalience = Self.salience(mono, rate: rate, engine: engine)
-    pitchClassEntropy = Self.entropy(whole, rate: rate)
-    changePerSecond = Self.change(whole, rate: rate, engine: engine)
+    (pitchClassEntropy, changePerSecond) = Self.long(mono, rate: rate, engine: engine)
   }
 
-  /// Magnitudes of all frames, `[count][bins]`.
-  private struct Frames {
-    let values: [Float]
-    let bins: Int
-    var count: Int { values.count / bins }
-
-    init(_ signal: [Float], size: Int, hop: Int, engine: CPUEngine) {
-      bins = size / 2 + 1
-      let frames = (signal.count - size) / hop + 1
-      var all: [Float] = []
-      all.reserveCapacity(frames * bins)
-      // In blocks, so that memory stays bounded by the result.
-      for first in stride(from: 0, to: frames, by: 256) {
-        let count = min(256, frames - first)
-        let part = Array(signal[first * hop..<(first + count - 1) * hop + size])
-        all += Spectral.magnitude(engine.tensor(part, shape: [1, part.count]), size: size, hop: hop).floats()
-      }
-      values = all
+  /// Calls `body` with the magnitudes `[frames, size / 2 + 1]` of blocks of frames, so that memory stays bounded.
+  private static func forEachBlock(
+    _ signal: [Float], size: Int, engine: CPUEngine, _ body: (_ first: Int, Tensor) -> Void
+  ) {
+    let frames = (signal.count - size) / hop + 1
+    for first in stride(from: 0, to: frames, by: 256) {
+      let count = min(256, frames - first)
+      let part = Array(signal[first * hop..<(first + count - 1) * hop + size])
+      body(first, Spectral.magnitude(engine.tensor(part, shape: [part.count]), size: size, hop: hop))
     }
-
-    func row(_ index: Int) -> ArraySlice<Float> { values[index * bins..<(index + 1) * bins] }
   }
 
-  private static func onsets(_ frames: Frames, framesPerSecond: Double) -> Int {
+  /// Share of 50 ms windows, over all channels together, under −60 dBFS.
+  private static func silence(_ sound: AudioBuffer) -> Double {
+    let window = max(1, sound.sampleRate / 20)
+    let threshold = 1e-6 * Double(window * sound.channelCount)
+    let count = sound.frameCount / window
+    let silent = (0..<count).count { index in
+      var sum = 0.0
+      for channel in sound.channels {
+        channel.withUnsafeBufferPointer {
+          for sample in $0[index * window..<(index + 1) * window] { sum += Double(sample) * Double(sample) }
+        }
+      }
+      return sum < threshold
+    }
+    return Double(silent) / Double(max(1, count))
+  }
+
+  /// Notes that begin, and the power-weighted mean frequency in Hz.
+  private static func short(_ mono: [Float], rate: Double, engine: CPUEngine) -> (
+    onsets: Int, centroid: Double
+  ) {
+    let size = size / 2
+    let bins = size / 2 + 1
+    let frequencies = engine.tensor(
+      (0..<bins).map { Float(Double($0) * rate / Double(size)) }, shape: [1, bins])
     var flux = [0.0]
-    var before = frames.row(0).map { log1p(10 * $0) }
-    for index in 1..<frames.count {
-      let now = frames.row(index).map { log1p(10 * $0) }
-      var (rise, total) = (0.0, 0.0)
-      for bin in 0..<frames.bins {
-        rise += Double(max(0, now[bin] - before[bin]))
-        total += Double(now[bin])
-      }
+    var (weighted, total) = (0.0, 0.0)
+    var before: Tensor?
+    forEachBlock(mono, size: size, engine: engine) { _, magnitude in
+      let power = magnitude.square()
+      weighted = (power * frequencies).sum(axis: -1).floats().reduce(weighted) { $0 + Double($1) }
+      total = power.sum(axis: -1).floats().reduce(total) { $0 + Double($1) }
+      let compressed = (magnitude * 10 + 1).log()
+      // The flux of a block's first frame needs the last of the block before.
+      let now = before.map { Tensor.concatenate([$0, compressed], axis: 0) } ?? compressed
+      let count = now.dim(0)
+      before = now.slice(axis: 0, count - 1..<count)
+      guard count > 1 else { return }
+      let later = now.slice(axis: 0, 1..<count)
+      let rises = (later - now.slice(axis: 0, 0..<count - 1)).maximum(0).sum(axis: -1).floats()
       // What rises by less than a twentieth is the ripple of a steady sound.
-      flux.append(rise > 0.05 * total ? rise : 0)
-      before = now
+      for (rise, sum) in zip(rises, later.sum(axis: -1).floats()) {
+        flux.append(rise > 0.05 * sum ? Double(rise) : 0)
+      }
     }
+    // The transform's own floor keeps digital silence from 0/0.
+    let audible = total > 2e-9 * Double(flux.count * bins)
+    return (onsets(flux, framesPerSecond: rate / Double(hop)), audible ? weighted / total : 0)
+  }
+
+  private static func onsets(_ flux: [Double], framesPerSecond: Double) -> Int {
     let typical = median(flux)
     let (near, apart) = (Int(0.15 * framesPerSecond), max(1, Int(0.05 * framesPerSecond)))
     var (count, last) = (0, -apart)
-    for index in flux.indices.dropFirst() where flux[index] > 0 {
-      let around = flux[max(0, index - near)..<min(flux.count, index + near + 1)]
+    for index in flux.indices.dropFirst() where flux[index] > 0 && index - last >= apart {
       let isPeak = flux[index] >= flux[max(0, index - apart)..<min(flux.count, index + apart + 1)].max() ?? 0
-      if isPeak, flux[index] > 1.5 * median(Array(around)) + 0.5 * typical, index - last >= apart {
+      guard isPeak else { continue }
+      let around = flux[max(0, index - near)..<min(flux.count, index + near + 1)]
+      if flux[index] > 1.5 * median(Array(around)) + 0.5 * typical {
         count += 1
         last = index
       }
@@ -149,41 +176,58 @@ public struct MusicMeasure: Sendable, Hashable, Codable {
     return found.isEmpty ? 0 : median(found)
   }
 
-  private static func entropy(_ frames: Frames, rate: Double) -> Double {
-    var classes = [Double](repeating: 0, count: 12)
+  /// Entropy of the pitch classes in bits, and change in a second.
+  private static func long(_ mono: [Float], rate: Double, engine: CPUEngine) -> (
+    entropy: Double, change: Double
+  ) {
     let width = rate / Double(size)
-    for bin in Int(65 / width)...min(frames.bins - 2, Int(2100 / width)) {
-      let note = 69 + 12 * log2(Double(bin) * width / 440)
-      var energy = 0.0
-      for frame in 0..<frames.count {
-        let value = frames.values[frame * frames.bins + bin]
-        // Peaks alone: their skirts belong to no pitch.
-        if value > frames.values[frame * frames.bins + bin - 1],
-          value >= frames.values[frame * frames.bins + bin + 1]
-        {
-          energy += Double(value) * Double(value)
+    let bins = size / 2 + 1
+    let pitched = Int(65 / width)...min(bins - 2, Int(2100 / width))
+    let filters = engine.tensor(
+      Spectral.melFilters(bands: MelDistance.bands, size: size, sampleRate: Int(rate)),
+      shape: [MelDistance.bands, bins])
+    // A tenth of a second apart is enough for change.
+    let every = max(1, Int(rate / Double(hop) / 10))
+    var energies = [Double](repeating: 0, count: bins)
+    var mels: [Float] = []
+    forEachBlock(mono, size: size, engine: engine) { first, magnitude in
+      let values = magnitude.floats()
+      let frames = magnitude.dim(0)
+      values.withUnsafeBufferPointer { values in
+        for row in stride(from: 0, to: frames * bins, by: bins) {
+          for bin in pitched {
+            let value = values[row + bin]
+            // Peaks alone: their skirts belong to no pitch.
+            if value > values[row + bin - 1], value >= values[row + bin + 1] {
+              energies[bin] += Double(value) * Double(value)
+            }
+          }
         }
       }
+      let kept = (0..<frames).filter { (first + $0) % every == 0 }
+      guard !kept.isEmpty else { return }
+      let rows = engine.tensor(
+        kept.flatMap { values[$0 * bins..<($0 + 1) * bins] }, shape: [kept.count, bins])
+      mels += Spectral.logMel(rows, filters: filters, floor: MelDistance.floor).floats()
+    }
+    return (entropy(energies, width: width), change(mels))
+  }
+
+  private static func entropy(_ energies: [Double], width: Double) -> Double {
+    var classes = [Double](repeating: 0, count: 12)
+    for (bin, energy) in energies.enumerated() where energy > 0 {
+      let note = 69 + 12 * log2(Double(bin) * width / 440)
       classes[((Int(note.rounded()) % 12) + 12) % 12] += energy
     }
     let total = classes.reduce(0, +)
     return total > 0 ? -classes.reduce(0) { $1 > 0 ? $0 + $1 / total * log2($1 / total) : $0 } : 0
   }
 
-  private static func change(_ frames: Frames, rate: Double, engine: CPUEngine) -> Double {
-    // A tenth of a second apart is enough.
-    let rows = Array(stride(from: 0, to: frames.count, by: max(1, Int(rate / Double(hop) / 10))))
-    let filters = engine.tensor(
-      Spectral.melFilters(bands: MelDistance.bands, size: size, sampleRate: Int(rate)),
-      shape: [MelDistance.bands, frames.bins])
-    let mels = Spectral.logMel(
-      engine.tensor(rows.flatMap { frames.row($0) }, shape: [rows.count, frames.bins]), filters: filters,
-      floor: MelDistance.floor
-    ).floats()
+  private static func change(_ mels: [Float]) -> Double {
     let second = 10 * MelDistance.bands
     guard mels.count > second else { return 0 }
-    let changes = zip(mels.dropFirst(second), mels).map { Double(abs($0 - $1)) }
-    return changes.reduce(0, +) / Double(changes.count)
+    let sum = zip(mels.dropFirst(second), mels).reduce(0) { $0 + Double(abs($1.0 - $1.1)) }
+    return sum / Double(mels.count - second)
   }
 
   private static func median(_ values: [Double]) -> Double {

@@ -2,37 +2,167 @@ import Foundation
 
 /// Unbiased squared maximum mean discrepancy (Gretton et al., "A kernel two-sample test", 2012) with the Gaussian
 /// kernel exp(−|x − y|² / (2 σ²)); σ is the median distance between rows of the reference. May be slightly negative.
-public enum MaximumMeanDiscrepancy {
-  /// Rows `[n, dimension]` of both sets, each thinned evenly to at most `limit`; nil for fewer than two rows.
+///
+/// Rows come in units: recordings, or seeds. Two rows of one unit resemble each other more than two of the
+/// distribution do, so only pairs of rows from different units count; a single unit is compared by all its pairs.
+public struct MaximumMeanDiscrepancy: Sendable {
+  /// Rows, each with its unit.
+  private struct Rows {
+    var values: [Float]
+    var counts: [Int]
+  }
+
+  public let dimension: Int
+  /// σ.
+  public let bandwidth: Double
+  private let reference: Rows
+  private let scale: Float
+  /// Sums of the kernel over pairs of rows, by unit and unit.
+  private let within: [[Double]]
+
+  /// - Parameters:
+  ///   - reference: rows `[n, dimension]` of each unit.
+  ///   - limit: rows that are kept, evenly thinned.
+  public init?(reference: [[Float]], dimension: Int, limit: Int = 2000) {
+    let rows = Self.thinned(reference, dimension, limit)
+    let total = rows.counts.reduce(0, +)
+    guard total > 1 else { return nil }
+    self.dimension = dimension
+    self.reference = rows
+    var distances: [Float] = []
+    distances.reserveCapacity(total * (total - 1) / 2)
+    Self.forEachPair(rows, dimension) { _, _, distance in distances.append(distance) }
+    distances.sort()
+    let median = distances[distances.count / 2]
+    bandwidth = Double(median).squareRoot()
+    scale = median > 0 ? -0.5 / median : -0.5
+    within = Self.within(rows, dimension, scale)
+  }
+
+  /// Rows of one set against those of the reference, each as one unit; nil for fewer than two rows.
   public static func unbiased(reference: [Float], _ other: [Float], dimension: Int, limit: Int = 1000)
     -> Double?
   {
-    let x = thinned(reference, dimension, limit)
-    let y = thinned(other, dimension, limit)
-    guard x.count > 1, y.count > 1 else { return nil }
-    var within: [Double] = []
-    for i in x.indices { for j in 0..<i { within.append(squaredDistance(x[i], x[j])) } }
-    let median = within.sorted()[within.count / 2]
-    let scale = median > 0 ? -0.5 / median : -0.5
-    let first = within.reduce(0) { $0 + exp(scale * $1) } / Double(within.count)
-    var second = 0.0
-    for i in y.indices { for j in 0..<i { second += exp(scale * squaredDistance(y[i], y[j])) } }
-    second /= Double(y.count * (y.count - 1) / 2)
-    var between = 0.0
-    for a in x { for b in y { between += exp(scale * squaredDistance(a, b)) } }
-    return first + second - 2 * between / Double(x.count * y.count)
+    MaximumMeanDiscrepancy(reference: [reference], dimension: dimension, limit: limit)?
+      .sums([other], limit: limit).value()
   }
 
-  private static func thinned(_ rows: [Float], _ d: Int, _ limit: Int) -> [ArraySlice<Float>] {
-    let count = rows.count / d
-    let kept = min(count, limit)
-    return (0..<kept).map { index in
-      let row = index * count / kept
-      return rows[row * d..<(row + 1) * d]
+  /// Compares units with the reference once, for any choice of units afterwards.
+  public func sums(_ units: [[Float]], limit: Int = 2000) -> Sums {
+    let rows = Self.thinned(units, dimension, limit)
+    var between = [[Double]](
+      repeating: [Double](repeating: 0, count: reference.counts.count), count: units.count)
+    let d = dimension
+    rows.values.withUnsafeBufferPointer { a in
+      reference.values.withUnsafeBufferPointer { b in
+        var row = 0
+        for unit in rows.counts.indices {
+          for _ in 0..<rows.counts[unit] {
+            var other = 0
+            for piece in reference.counts.indices {
+              var sum = 0.0
+              for _ in 0..<reference.counts[piece] {
+                sum += Double(exp(scale * Self.squaredDistance(a, row, b, other, d)))
+                other += 1
+              }
+              between[unit][piece] += sum
+            }
+            row += 1
+          }
+        }
+      }
+    }
+    return Sums(
+      counts: rows.counts, referenceCounts: reference.counts, within: Self.within(rows, d, scale),
+      referenceWithin: within, between: between)
+  }
+
+  /// Sums of the kernel by unit.
+  public struct Sums: Sendable {
+    let counts: [Int]
+    let referenceCounts: [Int]
+    let within: [[Double]]
+    let referenceWithin: [[Double]]
+    let between: [[Double]]
+
+    /// The discrepancy of some of the units from some of the reference's; nil where too few rows are left.
+    public func value(leavingOut: Set<Int> = [], ofReference: Set<Int> = []) -> Double? {
+      let units = counts.indices.filter { counts[$0] > 0 && !leavingOut.contains($0) }
+      let pieces = referenceCounts.indices.filter { referenceCounts[$0] > 0 && !ofReference.contains($0) }
+      guard let own = Self.mean(within, counts, units),
+        let real = Self.mean(referenceWithin, referenceCounts, pieces)
+      else { return nil }
+      var (sum, pairs) = (0.0, 0)
+      for unit in units {
+        for piece in pieces {
+          sum += between[unit][piece]
+          pairs += counts[unit] * referenceCounts[piece]
+        }
+      }
+      return real + own - 2 * sum / Double(pairs)
+    }
+
+    private static func mean(_ sums: [[Double]], _ counts: [Int], _ units: [Int]) -> Double? {
+      var (sum, pairs) = (0.0, 0)
+      if units.count == 1, let unit = units.first {
+        (sum, pairs) = (sums[unit][unit], counts[unit] * (counts[unit] - 1) / 2)
+      }
+      for (index, a) in units.enumerated() {
+        for b in units[..<index] {
+          sum += sums[a][b]
+          pairs += counts[a] * counts[b]
+        }
+      }
+      return pairs > 0 ? sum / Double(pairs) : nil
     }
   }
 
-  private static func squaredDistance(_ a: ArraySlice<Float>, _ b: ArraySlice<Float>) -> Double {
-    zip(a, b).reduce(0) { $0 + Double($1.0 - $1.1) * Double($1.0 - $1.1) }
+  private static func within(_ rows: Rows, _ d: Int, _ scale: Float) -> [[Double]] {
+    let units = rows.counts.count
+    var sums = [[Double]](repeating: [Double](repeating: 0, count: units), count: units)
+    forEachPair(rows, d) { a, b, distance in
+      let value = Double(exp(scale * distance))
+      sums[a][b] += value
+      if a != b { sums[b][a] += value }
+    }
+    return sums
+  }
+
+  private static func forEachPair(_ rows: Rows, _ d: Int, _ body: (_ a: Int, _ b: Int, Float) -> Void) {
+    let unit = rows.counts.enumerated().flatMap { Array(repeating: $0.offset, count: $0.element) }
+    rows.values.withUnsafeBufferPointer { values in
+      for i in unit.indices {
+        for j in 0..<i { body(unit[i], unit[j], squaredDistance(values, i, values, j, d)) }
+      }
+    }
+  }
+
+  private static func thinned(_ units: [[Float]], _ d: Int, _ limit: Int) -> Rows {
+    let total = units.reduce(0) { $0 + $1.count / d }
+    let kept = min(total, limit)
+    var rows = Rows(values: [], counts: [])
+    rows.values.reserveCapacity(kept * d)
+    var position = 0
+    for unit in units {
+      let count = unit.count / d
+      // Row r of all is kept where it begins another of `kept` equal parts.
+      let own = (0..<count).filter { kept == total || ($0 + position) * kept % total < kept }
+      for row in own { rows.values += unit[row * d..<(row + 1) * d] }
+      rows.counts.append(own.count)
+      position += count
+    }
+    return rows
+  }
+
+  @inline(__always)
+  private static func squaredDistance(
+    _ a: UnsafeBufferPointer<Float>, _ i: Int, _ b: UnsafeBufferPointer<Float>, _ j: Int, _ d: Int
+  ) -> Float {
+    var sum: Float = 0
+    for k in 0..<d {
+      let difference = a[i * d + k] - b[j * d + k]
+      sum += difference * difference
+    }
+    return sum
   }
 }

@@ -43,4 +43,26 @@ public struct PrincipalComponents: Sendable {
     }
     return GaussianStatistics(count: statistics.count, mean: centre, covariance: projected)
   }
+
+  /// Rows `[n, dimension]` → `[n, components]`.
+  public func project(rows: [Float]) -> [Float] {
+    precondition(rows.count % dimension == 0, "PrincipalComponents: \(rows.count) values")
+    let (d, k) = (dimension, components)
+    let count = rows.count / d
+    let offset = (0..<k).map { c in (0..<d).reduce(0) { $0 + basis[c * d + $1] * mean[$1] } }
+    return [Float](unsafeUninitializedCapacity: count * k) { result, filled in
+      rows.withUnsafeBufferPointer { rows in
+        basis.withUnsafeBufferPointer { basis in
+          for row in 0..<count {
+            for c in 0..<k {
+              var sum = -offset[c]
+              for j in 0..<d { sum += basis[c * d + j] * Double(rows[row * d + j]) }
+              result[row * k + c] = Float(sum)
+            }
+          }
+        }
+      }
+      filled = count * k
+    }
+  }
 }

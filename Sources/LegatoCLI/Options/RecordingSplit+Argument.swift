@@ -1,0 +1,4 @@
+import ArgumentParser
+import LegatoTraining
+
+extension RecordingList.Split: ExpressibleByArgument {}

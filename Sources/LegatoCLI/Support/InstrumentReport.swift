@@ -1,0 +1,78 @@
+import Foundation
+import LegatoEvaluation
+
+/// What `legato instruments` says.
+struct InstrumentReport: Encodable {
+  struct Result: Encodable, Sendable {
+    var prompt: String
+    /// The prompt's label, and what was heard: in the recording's own continuation, plain and through the codec,
+    /// and in the model's.
+    var label: String
+    var real: String
+    var codec: String
+    var continuation: String
+  }
+
+  var model: String
+  var trainingRecordings: Int
+  var prompts: Int
+  /// Recordings that were too short, silent or of no known label.
+  var skipped: Int
+  /// Shares that are heard as their label, with Wilson's 95 % interval.
+  var real: Estimate?
+  var codec: Estimate?
+  var continuations: Estimate?
+  /// Continuations by the prompt's label and what was heard.
+  var confusion: [String: [String: Int]]
+  var results: [Result]
+
+  enum CodingKeys: String, CodingKey {
+    case model, prompts, skipped, real, codec, continuations, confusion, results
+    case trainingRecordings = "training_recordings"
+  }
+
+  private var classes: [String]
+
+  init(model: String, classes: [String], results: [Result], skipped: Int, trainingRecordings: Int) {
+    (self.model, self.classes, self.results, self.skipped) = (model, classes, results, skipped)
+    self.trainingRecordings = trainingRecordings
+    prompts = results.count
+    func share(_ heard: (Result) -> String) -> Estimate? {
+      Statistics.share(results.count { heard($0) == $0.label }, of: results.count)
+    }
+    (real, codec, continuations) = (share(\.real), share(\.codec), share(\.continuation))
+    confusion = [:]
+    for result in results { confusion[result.label, default: [:]][result.continuation, default: 0] += 1 }
+  }
+
+  var text: String {
+    func percent(_ share: Double) -> String { String(format: "%.0f %%", share * 100) }
+    func line(_ name: String, _ estimate: Estimate?) -> String {
+      guard let estimate, let low = estimate.low, let high = estimate.high else { return name }
+      return
+        "\(name.padding(toLength: 34, withPad: " ", startingAt: 0)) \(percent(estimate.value)) (\(percent(low)) to \(percent(high)))"
+    }
+    var lines = [
+      "\(prompts) prompts, heard as their own instrument (95 % interval):",
+      line("the recordings themselves", real), line("the recordings through the codec", codec),
+      line("continuations by \(model)", continuations), "", "continuations, prompts down and heard across:",
+    ]
+    let columns = classes + (results.contains { $0.continuation == "silence" } ? ["silence"] : [])
+    let width = (classes.map(\.count).max() ?? 0) + 2
+    func cell(_ text: String, _ width: Int) -> String {
+      String(repeating: " ", count: max(0, width - text.count)) + text
+    }
+    let short = columns.map { String($0.prefix(12)) }
+    lines.append(cell("", width) + short.map { cell($0, 14) }.joined())
+    for name in classes {
+      guard let row = confusion[name] else { continue }
+      lines.append(
+        name.padding(toLength: width, withPad: " ", startingAt: 0)
+          + columns.map { cell("\(row[$0] ?? 0)", 14) }.joined())
+    }
+    if skipped > 0 {
+      lines.append("\(skipped) recordings were left out: too short, silent, or of no known instrument")
+    }
+    return lines.joined(separator: "\n")
+  }
+}

@@ -1,0 +1,161 @@
+import Foundation
+
+extension DriftStudy {
+  /// The report, short enough to be read; `picture` is the name of its picture.
+  public func markdown(picture: String) -> String {
+    let floor = systems.compactMap(\.report.floor).first
+    var lines = [
+      "# \(title)", "",
+      "\(method) Compared with \(reference.stretches) stretches of \(Self.number(reference.stretchSeconds)) s of "
+        + "\(reference.recordings) real recordings: log-mel patches of 0.96 s on \(reference.components) principal "
+        + "components of theirs (\(Self.percent(reference.explainedVariance)) of the variance); MMD with a Gaussian "
+        + "kernel of σ = \(Self.number(reference.bandwidth)), the median distance between real patches.", "",
+      "![distance from real music by position](\(picture))", "",
+    ]
+    for warning in warnings { lines += ["Caution: \(warning).", ""] }
+    lines += [
+      "Fréchet distance of all sounds together, 95 % intervals from leaving out sounds:", "",
+      "| | first stretch | last stretch | whole | ÷ codec | slope a minute | not like real music in | farthest sound |",
+      "|---|---|---|---|---|---|---|---|",
+    ]
+    lines += systems.map { Self.row($0.report, ratio: $0.ratio) }
+    lines.append(Self.row(real, ratio: nil))
+    lines += reconstructions.map { Self.row($0.report, ratio: nil) }
+    if let floor {
+      lines.append(
+        "| any \(floor.recordings) real recordings, mean | \(Self.number(floor.frechet)) | "
+          + "\(Self.number(floor.frechet)) | | | | | |")
+    }
+    lines += groupLines
+    for system in systems { lines += sections(of: system) }
+    for reconstruction in reconstructions {
+      lines += ["", "## \(reconstruction.report.name)", ""] + table(of: reconstruction.report)
+    }
+    return lines.joined(separator: "\n") + "\n"
+  }
+
+  private static func row(_ report: DriftReport, ratio: Estimate?) -> String {
+    let flags = report.flags
+    let cells = [
+      report.name, text(report.stretches.first?.distance.frechet),
+      text(report.stretches.last?.distance.frechet), text(report.distance.frechet), text(ratio),
+      text(report.frechetSlope), flags.isEmpty ? "nothing" : flags.joined(separator: "; "),
+      "\(report.sounds[report.worst]): \(number(report.soundDistances[report.worst]))",
+    ]
+    return "| " + cells.joined(separator: " | ") + " |"
+  }
+
+  private var groupLines: [String] {
+    guard !groups.isEmpty else { return [] }
+    return [
+      "", "Models that differ only in their training's seed, mean and 95 % interval over the trainings:", "",
+      "| | models | first stretch | last stretch | whole | ÷ codec | slope a minute |",
+      "|---|---|---|---|---|---|---|",
+    ]
+      + groups.map { group in
+        let cells = [
+          group.name, "\(group.models)", Self.text(group.firstStretch), Self.text(group.lastStretch),
+          Self.text(group.distance), Self.text(group.ratio), Self.text(group.slope),
+        ]
+        return "| " + cells.joined(separator: " | ") + " |"
+      }
+  }
+
+  private func sections(of system: System) -> [String] {
+    let report = system.report
+    var lines = [
+      "", "## \(report.name)", "",
+      "\(system.model), temperature \(Self.number(system.temperature)), context noise "
+        + "\(Self.number(system.contextNoise)), \(system.steps) steps, \(report.sounds.count) sounds.", "",
+    ]
+    lines += table(of: report)
+    if let copying = report.copying {
+      lines += [
+        "",
+        "Copying: \(Self.percent(copying.share)) of \(copying.excerpts) excerpts of 4.8 s are nearer to a training "
+          + "excerpt than 99 % of real music is (\(Self.number(copying.threshold))). The nearest, at "
+          + "\(Self.number(copying.closest.distance)): \(copying.sound) at \(Self.time(copying.closest.time)) and "
+          + "\(copying.closest.recording) at \(Self.time(copying.closest.recordingTime)).",
+      ]
+    }
+    let hasLatents = report.latents != nil
+    lines += [
+      "", "| from | Fréchet distance | MMD |" + (hasLatents ? " latents |" : ""),
+      "|---|---|---|" + (hasLatents ? "---|" : ""),
+    ]
+    for stretch in report.stretches {
+      lines.append(
+        "| \(Self.time(stretch.start)) | \(Self.text(stretch.distance.frechet)) | "
+          + "\(Self.text(stretch.distance.discrepancy)) |"
+          + (hasLatents ? " \(Self.text(stretch.latents?.frechet)) |" : ""))
+    }
+    return lines
+  }
+
+  private func table(of report: DriftReport) -> [String] {
+    var lines = [
+      "| | real 5 – 50 – 95 % | first stretch | last stretch | stretches inside | outside (by chance) | slope a minute | like real music |",
+      "|---|---|---|---|---|---|---|---|",
+    ]
+    let (first, last) = (report.stretches.first, report.stretches.last)
+    func line(_ cells: [String]) { lines.append("| " + cells.joined(separator: " | ") + " |") }
+    line([
+      "Fréchet distance of all",
+      report.floor.map { "mean \(Self.number($0.frechet)), 95 % \(Self.number($0.frechetHigh))" } ?? "–",
+      Self.text(first?.distance.frechet), Self.text(last?.distance.frechet),
+      "\(report.distanceStretchesInside) of \(report.stretches.count)", "", Self.text(report.frechetSlope),
+      report.distanceIsInside.map { $0 ? "yes" : "no" } ?? "–",
+    ])
+    line([
+      "MMD of all", report.floor?.discrepancy.map(Self.number) ?? "–", Self.text(first?.distance.discrepancy),
+      Self.text(last?.distance.discrepancy), "", "", Self.text(report.discrepancySlope), "",
+    ])
+    if report.latents != nil {
+      line([
+        "Fréchet distance of latents", latents?.floor.map { Self.number($0.frechet) } ?? "–",
+        Self.text(first?.latents?.frechet), Self.text(last?.latents?.frechet), "", "",
+        Self.text(report.latentsSlope), "",
+      ])
+    }
+    for measure in DriftMeasure.allCases {
+      guard let summary = report.measures[measure], let spread = reference.spreads[measure] else { continue }
+      let there = report.stretches.compactMap { $0.measures[measure]?.median }
+      line([
+        measure.label, [spread.low, spread.median, spread.high].map(Self.number).joined(separator: " – "),
+        there.first.map(Self.number) ?? "–", there.last.map(Self.number) ?? "–",
+        "\(summary.stretchesInside) of \(summary.stretches)",
+        (summary.shareOutside.map(Self.percent) ?? "–")
+          + (summary.shareAllowed.map { " (\(Self.percent(min(1, $0))))" } ?? ""), Self.text(summary.slope),
+        summary.isInside ? "yes" : "**no**",
+      ])
+    }
+    return lines
+  }
+
+  /// A line for a terminal.
+  public func summary(of system: System) -> String {
+    let report = system.report
+    let slope = report.frechetSlope.map { ", \(Self.text($0)) a minute" } ?? ""
+    let ratio = system.ratio.map { ", \(Self.text($0)) times the codec's" } ?? ""
+    let flags = report.flags
+    return "\(report.name): Fréchet distance \(Self.text(report.distance.frechet))\(ratio)\(slope); "
+      + (flags.isEmpty ? "like real music" : "not like real music in " + flags.joined(separator: "; "))
+      + "; farthest \(report.sounds[report.worst])"
+  }
+
+  static func number(_ value: Double) -> String { String(format: "%.3g", value) }
+  static func percent(_ value: Double) -> String { String(format: "%.0f %%", value * 100) }
+
+  static func time(_ seconds: Double) -> String {
+    let whole = Int(seconds.rounded())
+    let rest = String(format: "%02d", whole % 60)
+    return whole < 3600
+      ? "\(whole / 60):\(rest)" : "\(whole / 3600):\(String(format: "%02d", whole / 60 % 60)):\(rest)"
+  }
+
+  static func text(_ estimate: Estimate?) -> String {
+    guard let estimate else { return "–" }
+    guard let low = estimate.low, let high = estimate.high else { return number(estimate.value) }
+    return "\(number(estimate.value)) (\(number(low)) to \(number(high)))"
+  }
+}
