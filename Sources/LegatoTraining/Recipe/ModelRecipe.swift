@@ -42,12 +42,16 @@ public struct SamplerRecipe: Sendable, Equatable {
     case uniform
   }
 
+  /// What draws its own flow time: every draw, or a position for all of its draws, which costs less.
+  public enum TimePer: String, Sendable, CaseIterable { case draw, position }
+
   public var kind = Kind.flow
   public var width: Int?
   public var blocks: Int?
   /// Draws of (t, noise) per position.
   public var draws = 4
   public var time = Time.logitNormal
+  public var timePer = TimePer.draw
   /// Mean and standard deviation of logit(t); for logit-normal only.
   public var timeMean = 0.0
   public var timeStd = 1.0

@@ -79,6 +79,7 @@ extension SamplerRecipe {
     blocks = reader.int("blocks", in: 1...256)
     draws = reader.int("draws", in: 1...1024) ?? draws
     time = reader.choice("time", default: time)
+    timePer = reader.choice("time_per", default: timePer)
     timeMean = reader.double("time_mean", default: timeMean, in: .any)
     timeStd = reader.double("time_std", default: timeStd, in: .positive)
     reader.finish()

@@ -125,6 +125,7 @@ extension ModelRecipe {
       section.add("blocks", sampler.blocks, absent: fromPreset)
       section.add("draws", sampler.draws)
       section.add("time", sampler.time)
+      section.add("time_per", sampler.timePer)
       section.add("time_mean", sampler.timeMean)
       section.add("time_std", sampler.timeStd)
     }

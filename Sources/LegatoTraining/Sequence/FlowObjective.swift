@@ -10,10 +10,13 @@ public struct FlowObjective: Sendable {
   public var draws: Int
   /// Mean and deviation of logit(t); nil for t uniform.
   public var logitNormal: (mean: Float, deviation: Float)?
+  /// One t for all draws of a position: the sampler's conditions, most of its work, are then computed once for them.
+  public var sharesTime: Bool
 
-  public init(draws: Int, logitNormal: (mean: Float, deviation: Float)?) {
+  public init(draws: Int, logitNormal: (mean: Float, deviation: Float)?, sharesTime: Bool = false) {
     self.draws = draws
     self.logitNormal = logitNormal
+    self.sharesTime = sharesTime
   }
 
   /// Losses of every position, `[items, positions]`; noise is a function of `random`.
@@ -28,10 +31,11 @@ public struct FlowObjective: Sendable {
       * backend.tensor(of: model.start)
     let z = model.backbone(inputs, positions: backend.tensor(batch.inputPositions, shape: [length]))
 
+    let perPosition = sharesTime ? 1 : draws
     var times = RandomStream(seed: random.seed, stream: random.stream ^ 0x7469_6d65).draws(
-      rows * draws, logitNormal: logitNormal)
+      rows * perPosition, logitNormal: logitNormal)
     for index in times.indices { times[index] = min(max(times[index], 1e-5), 1 - 1e-5) }
-    let t = backend.tensor(times, shape: [rows, draws, 1])
+    let t = backend.tensor(times, shape: [rows, perPosition, 1])
     let noise = backend.tensor(random.normal(rows * draws * dimension), shape: [rows, draws, dimension])
     let target = backend.tensor(batch.targets, shape: [rows, 1, dimension])
     let x = noise + (target - noise) * t

@@ -69,7 +69,8 @@ public final class ModelTask: TrainingTask {
     objective = FlowObjective(
       draws: settings.sampler.draws,
       logitNormal: settings.sampler.time == .logitNormal
-        ? (Float(settings.sampler.timeMean), Float(settings.sampler.timeStd)) : nil)
+        ? (Float(settings.sampler.timeMean), Float(settings.sampler.timeStd)) : nil,
+      sharesTime: settings.sampler.timePer == .position)
   }
 
   public func loss(step: Int, on backend: any Backend) throws -> (loss: Tensor, parts: [(String, Tensor)]) {
