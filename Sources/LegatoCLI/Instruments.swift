@@ -120,8 +120,8 @@ struct Instruments: ParsableCommand {
     return recordings
   }
 
-  /// Excerpts of one recording that are learned from, at most; every other one through the codec too, so that a codec's
-  /// own colour is no instrument.
+  /// Excerpts of one recording that are learned from, at most; one of them through the codec too, so that a codec's own
+  /// colour is no instrument.
   private static let excerpts = 4
 
   private func train(_ recordings: RealRecordings, codec: any AudioCodec) throws -> DiscriminantClassifier {
@@ -142,7 +142,7 @@ struct Instruments: ParsableCommand {
         if let plain = TimbreFeatures.of(frames[excerpt * length..<(excerpt + 1) * length]) {
           features.append(plain)
         }
-        guard number % 2 == 0,
+        guard number == kept / 2,
           let sound = try read(item.path, from: Double(excerpt) * seconds, seconds: seconds, codec: codec),
           let decoded = try Self.features(
             CodecRoundTrip.reconstruct(sound, with: codec, engine: engine), engine: engine)
