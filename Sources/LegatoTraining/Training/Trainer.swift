@@ -202,10 +202,13 @@ public final class Trainer {
         "the \(value.isFinite ? "gradient" : "loss") became \(value.isFinite ? norm : value) at step \(next)")
     }
     let rate = schedule.learningRate(at: next)
+    let answer = try opponentLoss(next)
     isUpdating = true
     try optimizer.step(learningRate: rate)
-    if let loss = try advanceOpponent(next, share: rate / recipe.optimizer.learningRate) {
-      parts.append(("discriminator", loss))
+    if let opponent, let answer {
+      try opponent.optimizer.step(
+        learningRate: opponent.learningRate * rate / recipe.optimizer.learningRate)
+      parts.append(("discriminator", answer))
     }
     // A young average follows quickly, an old one slowly.
     try average.update(decay: min(Float(recipe.ema.decay), Float(1 + next) / Float(10 + next)))
@@ -222,8 +225,8 @@ public final class Trainer {
     }
   }
 
-  /// One update of the adversary, by its loss of the same step; nil where it takes no part yet.
-  private func advanceOpponent(_ next: Int, share: Double) throws -> Tensor? {
+  /// The adversary's loss of the same step, with its gradients; nil where it takes no part yet.
+  private func opponentLoss(_ next: Int) throws -> Tensor? {
     guard let opponent, let loss = try inPrecision({ try task.adversaryLoss(step: next, on: backend) }) else {
       return nil
     }
@@ -231,7 +234,6 @@ public final class Trainer {
     try backend.backward(loss)
     let norm = try backend.clipGradients(of: opponent.weights, maxNorm: 1)
     guard norm.isFinite else { throw diverged("the discriminator's gradient became \(norm) at step \(next)") }
-    try opponent.optimizer.step(learningRate: opponent.learningRate * share)
     return loss
   }
 
