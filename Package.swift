@@ -66,7 +66,8 @@ let package = Package(
     .testTarget(
       name: "LegatoEvaluationTests", dependencies: ["LegatoAudio", "LegatoEvaluation", "LegatoTensor"],
       swiftSettings: strict),
-    .testTarget(name: "LegatoTrainingTests", dependencies: ["LegatoTraining"], swiftSettings: strict),
+    .testTarget(
+      name: "LegatoTrainingTests", dependencies: ["LegatoModels", "LegatoTraining"], swiftSettings: strict),
     .testTarget(
       name: "LegatoCLITests",
       dependencies: [
