@@ -100,7 +100,8 @@ struct CropTable: Sendable {
       .tooShort, dataset.path,
       "a crop needs \(key.frames) latents (\(seconds(key.frames))) and the longest of the \(all.count) pieces in "
         + "'\(key.split.rawValue)' has \(longest) (\(seconds(longest)))",
-      "Set data.crop_frames in the recipe to at most \(longest), or prepare longer recordings.")
+      "Prepare longer recordings; or, for a model that starts from nothing, set data.crop_frames to at most \(longest) and model.window to a third of that."
+    )
   }
 
   /// Number of the first crop of the piece that crop number `position` is in.
