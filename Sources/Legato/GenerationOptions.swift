@@ -6,7 +6,7 @@ public struct GenerationOptions: Sendable, Hashable {
   public var seed: UInt64
   /// Standard deviation of the noise that a latent starts from: lower is plainer, higher wilder.
   public var temperature: Float
-  /// Euler steps of the sampler for a latent.
+  /// Evaluations of the sampler for a latent.
   public var steps: Int
   /// Share of noise mixed into a latent before it is fed back; what keeps long streams from drifting.
   public var contextNoise: Float

@@ -42,9 +42,12 @@ public final class LatentStream {
       [model.backbone(inputs[0], positions: inputs[1], state: &cache)]
     }
     sampler = engine.record(
-      inputs: [.init([1, 1, dimension]), .init([1, 1, 1]), .init([1, 1, 1]), .init([1, 1, width])]
+      inputs: [
+        .init([1, 1, dimension]), .init([1, 1, 1]), .init([1, 1, 1]), .init([1, 1, width]),
+        .init([1, 1, dimension]),
+      ]
     ) { inputs in
-      [inputs[0] + model.sampler.velocity(inputs[0], t: inputs[1], z: inputs[3]) * inputs[2]]
+      [inputs[4] + model.sampler.velocity(inputs[0], t: inputs[1], z: inputs[3]) * inputs[2]]
     }
     self.state = state
     self.dimension = dimension
@@ -119,12 +122,15 @@ public final class LatentStream {
     for index in 0..<dimension { x[index] *= options.temperature }
     draws += 1
     _ = sampler.input(3).update(from: backbone.output(0))
-    let steps = max(1, options.steps)
-    sampler.input(2)[0] = 1 / Float(steps)
-    for step in 0..<steps {
-      sampler.input(1)[0] = Float(step) / Float(steps)
+    let (origin, schedule) = (sampler.input(4), FlowSchedule(count: options.steps))
+    _ = origin.update(fromContentsOf: x)
+    for index in 0..<schedule.count {
+      let evaluation = schedule[index]
+      sampler.input(1)[0] = evaluation.time
+      sampler.input(2)[0] = evaluation.gain
       sampler.run()
       _ = x.update(from: sampler.output(0))
+      if evaluation.endsInterval { _ = origin.update(fromContentsOf: x) }
     }
     return UnsafeBufferPointer(x)
   }

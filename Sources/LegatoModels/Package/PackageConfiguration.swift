@@ -53,7 +53,7 @@ public struct ModelConfigurationFile: Codable, Sendable, Hashable {
 public struct GenerationDefaults: Codable, Sendable, Hashable {
   /// Standard deviation of the noise that a latent starts from.
   public var temperature: Float = 1
-  /// Euler steps of the sampler for a latent.
+  /// Evaluations of the sampler for a latent (``FlowSchedule``).
   public var steps = 8
   /// Share of noise mixed into a latent before it is fed back.
   public var contextNoise: Float = 0.02
