@@ -73,7 +73,7 @@ import Testing
 
   @Test func driftWritesThroughLinks() throws {
     try FileManager.default.createDirectory(atPath: folder.path("real"), withIntermediateDirectories: false)
-    for index in 0..<6 { try recording("real/\(index).wav", seconds: 8) }
+    for index in 0..<6 { try recording("real/\(index).wav", seconds: 8 + Double(index) / 10) }
     try FileManager.default.createDirectory(atPath: folder.path("far"), withIntermediateDirectories: false)
     for ending in ["md", "svg", "json"] { try link("out.\(ending)", to: "far/real.\(ending)") }
     let result = try legato(

@@ -52,6 +52,22 @@ import Testing
     #expect(index.pieces.map(\.path) == ["b.wav"] && index.pieces[0].split == .train)
   }
 
+  @Test func copiesAreLeftOut() throws {
+    let fixture = try PrepareFixture()
+    for name in ["copy.wav", "sub/b.wav"] {
+      try FileManager.default.copyItem(atPath: fixture.input + "/b.wav", toPath: fixture.input + "/" + name)
+    }
+    // As long as b.wav, but another tone.
+    try fixture.tone("other.wav", seconds: 2.03, frequency: 300)
+    let report = try fixture.run(fixture.options())
+    #expect(report.index?.pieces.map(\.path) == ["b.wav", "c.wav", "other.wav", "sub/a.wav"])
+    #expect(report.warnings.first?.contains("2 recordings are copies") == true)
+    #expect(report.warnings.first?.contains("copy.wav, a copy of b.wav") == true)
+    let list = try RecordingList(source: fixture.input)
+    #expect(list.copies.map(\.original) == ["b.wav", "b.wav"] && list.items.count == 4)
+    #expect(Set(list.items.map(\.split)) == [.train, .validation])
+  }
+
   @Test func resumingDoesNoWorkAgain() throws {
     let fixture = try PrepareFixture()
     try fixture.addUnusable()

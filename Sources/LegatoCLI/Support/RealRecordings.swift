@@ -33,6 +33,7 @@ struct RealRecordings: Sendable {
           + (splits.isEmpty ? "" : " in the split " + splits.map(\.rawValue).joined(separator: ", "))
           + "; give recordings that training has not seen")
     }
+    if let note = list.noteOfCopies { warnings.append(note) }
     let kinds = Set(list.items.map(\.split))
     if splits.isEmpty, leavingOut.isEmpty, kinds.contains(.train), kinds.count > 1 {
       warnings.append(

@@ -71,7 +71,7 @@ public struct Preparation: Sendable {
       }
       let warning = report.index?.reconstruction?.warning(
         recordings: options.input, codec: options.codec, latents: options.output)
-      report.warnings = [warning].compactMap { $0 }
+      report.warnings = [list.note, warning].compactMap { $0 }
     }
     return report
   }

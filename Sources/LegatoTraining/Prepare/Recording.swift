@@ -15,10 +15,13 @@ struct RecordingSet: Sendable, Equatable {
   /// The folder that paths start at.
   var source: String
   var recordings: [Recording] = []
+  /// What was left out because it is there twice.
+  var note: String?
 
   /// - Throws: ``TrainingError`` without recordings; ``PrepareError/Kind/badManifest`` for names that occur twice.
   init(input: String, validationShare: Double) throws {
     let list = try RecordingList(source: input, validationShare: validationShare)
+    note = list.noteOfCopies
     var isFolder: ObjCBool = false
     _ = FileManager.default.fileExists(atPath: input, isDirectory: &isFolder)
     let folder = URL(fileURLWithPath: input, isDirectory: isFolder.boolValue)

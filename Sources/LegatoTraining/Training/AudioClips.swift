@@ -18,6 +18,8 @@ public struct AudioClips: Sendable {
   public let isHeldOut: Bool
   /// Files that could not be used, with reasons.
   public private(set) var skipped: [(path: String, reason: String)] = []
+  /// What was left out because it is there twice.
+  public let noteOfCopies: String?
   public let sampleRate: Int
   public let channels: Int
 
@@ -28,6 +30,7 @@ public struct AudioClips: Sendable {
     train = []
     validation = []
     let listing = try RecordingList(source: source)
+    noteOfCopies = listing.noteOfCopies
     for item in listing.items {
       do {
         let usable = try Self.native(item.path, rate: sampleRate, channels: channels, cache: cache)

@@ -42,17 +42,8 @@ public final class CodecTask: TrainingTask {
     cropFrames =
       max(2, Int((recipe.data.cropSeconds * Double(configuration.sampleRate) / Double(perFrame)).rounded()))
       * perFrame
-    let longest = settings.loss.stftSizes.max() ?? 0
-    guard cropFrames - codec.delay >= longest else {
-      throw TrainingError(
-        "crop_seconds \(recipe.data.cropSeconds) is too short for an FFT of \(longest)",
-        "Make data.crop_seconds longer.")
-    }
-    for size in settings.loss.stftSizes where size % 4 != 0 || longest % size != 0 {
-      throw TrainingError(
-        "codec.loss.stft_sizes: \(size) does not fit",
-        "Sizes must be multiples of 4, each dividing the largest, \(longest): powers of two.")
-    }
+    try TransformSizes.check(
+      settings.loss.stftSizes, key: "codec.loss.stft_sizes", samples: cropFrames - codec.delay)
     guard !settings.freezeEncoder || package != nil else {
       throw TrainingError(
         "codec.freeze_encoder is true, but the run starts from no package: an untrained encoder says nothing",
@@ -67,6 +58,7 @@ public final class CodecTask: TrainingTask {
   public var notes: [String] {
     var notes = clips.skipped.prefix(20).map { "skipped \($0.path): \($0.reason)" }
     if clips.skipped.count > 20 { notes.append("skipped \(clips.skipped.count - 20) more") }
+    if let note = clips.noteOfCopies { notes.append(note) }
     if !clips.isHeldOut {
       notes.append(
         "no recording is held out: losses called training_data are of the last recording that is trained on")
@@ -186,29 +178,10 @@ public final class CodecTask: TrainingTask {
 
   public func export(weights: [Weight], record: ExportRecord, to path: String) throws {
     // What is measured and shipped is what is stored: matrices in bf16, latents normalised by its own statistics.
-    // The statistics of raw latents are measured anew: those of a package that training started from are another codec's.
-    let keepsLatents = settings.freezeEncoder
-    let stored = weights.map { weight in
-      switch weight.name {
-      case _ where keepsLatents && SpectralCodec.statisticsNames.contains(weight.name): weight
-      case codec.latentMean.name:
-        Weight(name: weight.name, shape: weight.shape, values: [Float](repeating: 0, count: weight.count))
-      case codec.latentDeviation.name:
-        Weight(name: weight.name, shape: weight.shape, values: [Float](repeating: 1, count: weight.count))
-      default: weight.stored(as: .bfloat16)
-      }
+    let stored = weights.map {
+      SpectralCodec.statisticsNames.contains($0.name) ? $0 : $0.stored(as: .bfloat16)
     }
-    let bare = try SpectralCodec(codec.configuration, weights: NamedWeights(stored, origin: "the run"))
-    let statistics = keepsLatents ? nil : try latentStatistics(bare)
-    let complete = stored.map { weight in
-      switch weight.name {
-      case bare.latentMean.name where statistics != nil:
-        Weight(name: weight.name, shape: weight.shape, values: statistics?.mean ?? [])
-      case bare.latentDeviation.name where statistics != nil:
-        Weight(name: weight.name, shape: weight.shape, values: statistics?.deviation ?? [])
-      default: weight
-      }
-    }
+    let complete = settings.freezeEncoder ? stored : try withOwnStatistics(stored)
     let final = try SpectralCodec(codec.configuration, weights: NamedWeights(complete, origin: "the run"))
     var file = CodecConfigurationFile(name: record.name, licence: "Apache-2.0", codec: codec.configuration)
     file.training = TrainingRecord(
@@ -219,6 +192,25 @@ public final class CodecTask: TrainingTask {
     try CodecPackage.write(
       to: path, configuration: file, weights: complete, format: nil,
       card: ModelCard.text(file, recipe: recipe, hours: clips.hours))
+  }
+
+  /// The statistics of raw latents measured anew: those of a package that training started from are another codec's.
+  private func withOwnStatistics(_ weights: [Weight]) throws -> [Weight] {
+    func replacing(mean: [Float], deviation: [Float]) -> [Weight] {
+      weights.map { weight in
+        switch weight.name {
+        case codec.latentMean.name: Weight(name: weight.name, shape: weight.shape, values: mean)
+        case codec.latentDeviation.name: Weight(name: weight.name, shape: weight.shape, values: deviation)
+        default: weight
+        }
+      }
+    }
+    let raw = replacing(
+      mean: [Float](repeating: 0, count: codec.latentDimension),
+      deviation: [Float](repeating: 1, count: codec.latentDimension))
+    let statistics = try latentStatistics(
+      SpectralCodec(codec.configuration, weights: NamedWeights(raw, origin: "the run")))
+    return replacing(mean: statistics.mean, deviation: statistics.deviation)
   }
 
   private func excerpts(_ sources: [AudioClips.Source], seconds: Double, count: Int) throws -> [AudioBuffer] {

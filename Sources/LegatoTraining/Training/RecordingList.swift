@@ -15,7 +15,9 @@ public struct RecordingList: Sendable {
     public var labels: [String: String]
   }
 
-  public private(set) var items: [Item] = []
+  public internal(set) var items: [Item] = []
+  /// Names of recordings that were left out, and of those that they are copies of.
+  public internal(set) var copies: [(name: String, original: String)] = []
 
   static let extensions: Set<String> = [
     "wav", "wave", "flac", "mp3", "ogg", "oga", "opus", "aif", "aiff", "aifc", "caf", "au", "w64", "m4a",
@@ -38,8 +40,11 @@ public struct RecordingList: Sendable {
     let manifest = isFolder.boolValue ? source + "/manifest.jsonl" : source
     if FileManager.default.fileExists(atPath: manifest) {
       try read(manifest: manifest)
+      leaveOutCopies()
     } else {
       list(folder: source, validationShare: validationShare)
+      leaveOutCopies()
+      holdOneOut()
     }
     guard !items.isEmpty else {
       throw TrainingError(
@@ -93,10 +98,14 @@ public struct RecordingList: Sendable {
         path: folder + "/" + name, name: name, split: draw < validationShare ? .validation : .train,
         labels: [:])
     }
+  }
+
+  /// Of two recordings and more, one is trained on and one is not.
+  private mutating func holdOneOut() {
     if items.count > 1, !items.contains(where: { $0.split == .validation }) {
       items[items.count - 1].split = .validation
     }
-    if items.count > 0, !items.contains(where: { $0.split == .train }) { items[0].split = .train }
+    if !items.isEmpty, !items.contains(where: { $0.split == .train }) { items[0].split = .train }
   }
 }
 
