@@ -14,11 +14,6 @@ import torch.nn.functional as F
 from torch import nn
 
 
-class Transpose(nn.Module):
-    def forward(self, x):
-        return x.transpose(1, 2)
-
-
 class ConvNeXt(nn.Module):
     def __init__(self, width, kernel):
         super().__init__()

@@ -158,7 +158,7 @@ struct Drift: ParsableCommand {
 
   private func title(_ settings: [DriftSetting]) -> String {
     var names: [String] = []
-    for setting in settings where !names.contains(setting.shortName) { names.append(setting.shortName) }
+    for setting in settings where !names.contains(setting.label) { names.append(setting.label) }
     return "Drift of " + names.joined(separator: " and ")
   }
 
@@ -192,7 +192,7 @@ struct Drift: ParsableCommand {
           long[chosen[index]].name, codec: package.codec, seconds: seconds, stretch: bin)
       }
       let name =
-        "the same through the codec" + (codecs.count > 1 ? " of \(codec.setting.shortName)" : "")
+        "the same through the codec" + (codecs.count > 1 ? " of \(codec.setting.label)" : "")
       return DriftStudy.Reconstruction(
         codec: codec.hash,
         report: try DriftReport(

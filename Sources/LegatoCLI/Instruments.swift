@@ -160,7 +160,7 @@ struct Instruments: ParsableCommand {
     of item: RealRecordings.Item, index: Int, package: ModelPackage, classifier: DiscriminantClassifier
   ) throws -> InstrumentReport.Result? {
     let codec = package.codec.codec
-    let length = try Self.seconds(of: item.path)
+    let length = try AudioFile.duration(item.path)
     guard length >= promptSeconds + seconds,
       let excerpt = try read(
         item.path, from: (length - promptSeconds - seconds) / 2, seconds: promptSeconds + seconds,
@@ -200,24 +200,12 @@ struct Instruments: ParsableCommand {
     return TimbreFeatures.of(analyser.frames)
   }
 
-  private static func seconds(of path: String) throws -> Double {
-    let info = try AudioFile.info(path)
-    if info.framesAreExact, let frames = info.frames { return Double(frames) / Double(info.sampleRate) }
-    return try AudioFile.read(path).duration
-  }
-
   /// A part of a recording at a codec's rate and channels; nil where the recording ends before it.
   private func read(_ path: String, from: Double, seconds: Double, codec: any AudioCodec) throws
     -> AudioBuffer?
   {
-    let info = try AudioFile.info(path)
-    let rate = Double(info.sampleRate)
-    let whole = info.framesAreExact ? nil : try AudioFile.read(path)
-    let frames = whole?.frameCount ?? info.frames ?? 0
-    let first = Int(from * rate)
-    let range = first..<first + Int(seconds * rate)
-    guard range.upperBound <= frames else { return nil }
-    return try (whole?.slice(frames: range) ?? AudioFile.read(path, frames: range))
-      .converted(toChannels: codec.channels).resampled(to: codec.sampleRate)
+    let part = try AudioFile.read(path, from: from, seconds: seconds)
+    guard part.frameCount == Int(seconds * Double(part.sampleRate)) else { return nil }
+    return try part.converted(toChannels: codec.channels).resampled(to: codec.sampleRate)
   }
 }

@@ -109,19 +109,12 @@ struct Measure: ParsableCommand {
 
   private func excerpt(_ file: String) throws -> AudioBuffer {
     guard from > 0 || seconds != nil else { return try AudioFile.read(file) }
-    let info = try AudioFile.info(file)
-    let rate = Double(info.sampleRate)
-    let first = Int(from * rate)
-    let wanted = seconds.map { Int($0 * rate) } ?? .max
-    // Only what is measured is read, where the length is known; else all of it tells.
-    let whole = info.framesAreExact ? nil : try AudioFile.read(file)
-    let frames = whole?.frameCount ?? info.frames ?? 0
-    guard first < frames else {
-      throw CommandError(
-        "\(file): it lasts \(String(format: "%.1f", Double(frames) / rate)) s, and --from is \(from)")
+    let sound = try AudioFile.read(file, from: from, seconds: seconds)
+    guard sound.frameCount > 0 else {
+      let duration = String(format: "%.1f", try AudioFile.duration(file))
+      throw CommandError("\(file): it lasts \(duration) s, and --from is \(from)")
     }
-    let range = first..<first + min(wanted, frames - first)
-    return try whole?.slice(frames: range) ?? AudioFile.read(file, frames: range)
+    return sound
   }
 
   private func table(_ measures: [MusicMeasure]) -> String {
@@ -173,30 +166,18 @@ private struct ReferenceComparison: Encodable {
   }
 
   var text: String {
-    func number(_ value: Double) -> String { String(format: "%.3g", value) }
-    func estimate(_ value: Estimate) -> String {
-      guard let low = value.low, let high = value.high else { return number(value.value) }
-      return "\(number(value.value)) (\(number(low)) to \(number(high)))"
-    }
     var lines = [
       "against \(recordings) real recordings (\(patches) log-mel patches on \(components) principal components, "
         + "\(String(format: "%.0f", explainedVariance * 100)) % of the variance):",
-      "Fréchet distance  \(estimate(distance.frechet))",
+      "Fréchet distance  \(distance.frechet.text)",
     ]
-    if let discrepancy = distance.discrepancy { lines.append("MMD, squared      \(estimate(discrepancy))") }
+    if let discrepancy = distance.discrepancy { lines.append("MMD, squared      \(discrepancy.text)") }
     if let floor {
       lines.append(
-        "\(floor.recordings) real recordings against the others: Fréchet distance \(number(floor.frechet))"
-          + (floor.discrepancy.map { ", MMD \(number($0))" } ?? ""))
+        "\(floor.recordings) real recordings against the others: Fréchet distance \(Estimate.digits(floor.frechet))"
+          + (floor.discrepancy.map { ", MMD \(Estimate.digits($0))" } ?? ""))
     }
     if let warning = distance.warning { lines.append("caution: \(warning)") }
     return lines.joined(separator: "\n")
-  }
-}
-
-extension String {
-  /// With spaces in front, up to a width.
-  fileprivate func padded(_ width: Int) -> String {
-    String(repeating: " ", count: max(0, width - count)) + self
   }
 }

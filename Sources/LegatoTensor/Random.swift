@@ -46,6 +46,15 @@ public struct RandomStream: Sendable, Hashable {
     return Int((UInt64(w.0) << 32 | UInt64(w.1)).multipliedFullWidth(by: UInt64(bound)).high)
   }
 
+  /// The numbers 0 ..< count in random order, by the integers at `index` and the `count` that follow.
+  public func permutation(of count: Int, at index: UInt64 = 0) -> [Int] {
+    var order = Array(0..<count)
+    for place in order.indices.dropLast() {
+      order.swapAt(place, place + integer(below: count - place, at: index + UInt64(place)))
+    }
+    return order
+  }
+
   private func fill(_ count: Int, _ body: (UnsafeMutablePointer<Float>) -> Void) -> [Float] {
     [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
       if let address = buffer.baseAddress, count > 0 { body(address) }

@@ -38,6 +38,25 @@ public enum AudioFile {
     return buffer
   }
 
+  /// The part from a second on, of so many seconds or to the end; shorter, or empty, where the file ends before.
+  ///
+  /// Only that part is read where the file tells its length; else all of it tells.
+  public static func read(_ path: String, from: Double, seconds: Double? = nil) throws -> AudioBuffer {
+    let info = try info(path)
+    let whole = info.framesAreExact ? nil : try read(path)
+    let frames = whole?.frameCount ?? info.frames ?? 0
+    let first = min(Int(from * Double(info.sampleRate)), frames)
+    let length = min(seconds.map { Int($0 * Double(info.sampleRate)) } ?? .max, frames - first)
+    return try whole?.slice(frames: first..<first + length) ?? read(path, frames: first..<first + length)
+  }
+
+  /// Seconds that a file lasts; it is decoded where it does not tell.
+  public static func duration(_ path: String) throws -> Double {
+    let info = try info(path)
+    if info.framesAreExact, let duration = info.duration { return duration }
+    return try read(path).duration
+  }
+
   /// Rate, channels and length, without decoding the whole file.
   public static func info(_ path: String) throws -> AudioFileInfo {
     try AudioFileReader(path: path).info

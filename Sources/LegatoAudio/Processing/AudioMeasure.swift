@@ -41,7 +41,7 @@ public struct AudioMeasure: Sendable, Equatable {
     let sum = buffer.channels.reduce(0.0) { $0 + $1.reduce(0.0) { $0 + Double($1) } }
     dcOffset = count == 0 ? 0 : sum / Double(count)
     let silent = Self.silentWindows(buffer)
-    silenceShare = silent.isEmpty ? 0 : Double(silent.filter { $0 }.count) / Double(silent.count)
+    silenceShare = Self.share(silent)
     let quiet = silent.reversed().prefix { $0 }.count
     silenceAtEnd =
       quiet == silent.count
@@ -51,6 +51,13 @@ public struct AudioMeasure: Sendable, Equatable {
   /// `20 · log10(amplitude)`.
   public static func decibels(_ amplitude: Double) -> Double {
     amplitude > 0 ? 20 * log10(amplitude) : -.infinity
+  }
+
+  /// ``silenceShare`` alone.
+  public static func silenceShare(_ buffer: AudioBuffer) -> Double { share(silentWindows(buffer)) }
+
+  private static func share(_ silent: [Bool]) -> Double {
+    silent.isEmpty ? 0 : Double(silent.count { $0 }) / Double(silent.count)
   }
 
   private static func window(_ buffer: AudioBuffer) -> Int { max(1, buffer.sampleRate / 20) }
@@ -64,7 +71,9 @@ public struct AudioMeasure: Sendable, Equatable {
     return stride(from: frames % window, to: frames, by: window).map { start in
       var sum = 0.0
       for channel in buffer.channels {
-        for sample in channel[start..<start + window] { sum += Double(sample) * Double(sample) }
+        channel.withUnsafeBufferPointer {
+          for sample in $0[start..<start + window] { sum += Double(sample) * Double(sample) }
+        }
       }
       return sum < threshold
     }

@@ -14,8 +14,6 @@ struct DriftSetting: Sendable {
   /// The same for models that differ in their training's seed alone.
   var group = ""
 
-  var shortName: String { label }
-
   func options(seed: UInt64) -> GenerationOptions {
     var options = GenerationOptions(seed: seed, defaults: package.configuration.generation)
     (options.temperature, options.contextNoise) = (temperature, contextNoise)

@@ -59,16 +59,13 @@ struct InstrumentReport: Encodable {
     ]
     let columns = classes + (results.contains { $0.continuation == "silence" } ? ["silence"] : [])
     let width = (classes.map(\.count).max() ?? 0) + 2
-    func cell(_ text: String, _ width: Int) -> String {
-      String(repeating: " ", count: max(0, width - text.count)) + text
-    }
     let short = columns.map { String($0.prefix(12)) }
-    lines.append(cell("", width) + short.map { cell($0, 14) }.joined())
+    lines.append("".padded(width) + short.map { $0.padded(14) }.joined())
     for name in classes {
       guard let row = confusion[name] else { continue }
       lines.append(
         name.padding(toLength: width, withPad: " ", startingAt: 0)
-          + columns.map { cell("\(row[$0] ?? 0)", 14) }.joined())
+          + columns.map { "\(row[$0] ?? 0)".padded(14) }.joined())
     }
     if skipped > 0 {
       lines.append("\(skipped) recordings were left out: too short, silent, or of no known instrument")

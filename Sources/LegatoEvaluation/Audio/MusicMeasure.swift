@@ -55,7 +55,7 @@ public struct MusicMeasure: Sendable, Hashable, Codable {
     let mono = sound.converted(toChannels: 1).channels[0]
     let rate = Double(sound.sampleRate)
     levelDBFS = max(Self.lowestLevel, AudioMeasure.decibels(Double(sound.rms)))
-    silenceShare = Self.silence(sound)
+    silenceShare = AudioMeasure.silenceShare(sound)
     // Short frames say when, long ones what.
     let short = Self.short(mono, rate: rate, engine: engine)
     spectralCentroid = short.centroid
@@ -74,23 +74,6 @@ public struct MusicMeasure: Sendable, Hashable, Codable {
       let part = Array(signal[first * hop..<(first + count - 1) * hop + size])
       body(first, Spectral.magnitude(engine.tensor(part, shape: [part.count]), size: size, hop: hop))
     }
-  }
-
-  /// Share of 50 ms windows, over all channels together, under −60 dBFS.
-  private static func silence(_ sound: AudioBuffer) -> Double {
-    let window = max(1, sound.sampleRate / 20)
-    let threshold = 1e-6 * Double(window * sound.channelCount)
-    let count = sound.frameCount / window
-    let silent = (0..<count).count { index in
-      var sum = 0.0
-      for channel in sound.channels {
-        channel.withUnsafeBufferPointer {
-          for sample in $0[index * window..<(index + 1) * window] { sum += Double(sample) * Double(sample) }
-        }
-      }
-      return sum < threshold
-    }
-    return Double(silent) / Double(max(1, count))
   }
 
   /// Notes that begin, and the power-weighted mean frequency in Hz.

@@ -140,12 +140,7 @@ public struct DriftReference: Sendable {
     var (frechet, discrepancy) = ([[Double]](), [[Double]]())
     // Several ways to form groups, since a small reference has few.
     for partition in 0..<max(2, 24 * size / rows.count) {
-      var order = Array(rows.indices)
-      for index in order.indices.dropLast() {
-        let draw = random.integer(
-          below: order.count - index, at: UInt64(partition * order.count + index))
-        order.swapAt(index, index + draw)
-      }
+      let order = random.permutation(of: rows.count, at: UInt64(partition * rows.count))
       for first in stride(from: 0, through: order.count - size, by: size) {
         let group = order[first..<first + size]
         let common = group.map { rows[$0].count }.min() ?? 0

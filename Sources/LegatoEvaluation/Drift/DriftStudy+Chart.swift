@@ -21,9 +21,7 @@ extension DriftStudy {
 
   /// A line for each group: models of several trainings with what they span, others with their interval.
   private var distances: Chart {
-    var names: [String] = []
-    for system in systems where !names.contains(system.group) { names.append(system.group) }
-    var series = names.map { name -> Chart.Series in
+    var series = Self.groupNames(systems).map { name -> Chart.Series in
       let members = systems.filter { $0.group == name }.map(\.report.stretches)
       let count = members.map(\.count).min() ?? 0
       let x = (0..<count).map { middle(members[0][$0]) }
@@ -94,9 +92,7 @@ extension DriftStudy {
 
   /// That of its group's line in the first chart.
   private func color(of system: System) -> UInt32 {
-    var names: [String] = []
-    for other in systems where !names.contains(other.group) { names.append(other.group) }
     let colors = Chart.colors
-    return colors[(names.firstIndex(of: system.group) ?? 0) % colors.count]
+    return colors[(Self.groupNames(systems).firstIndex(of: system.group) ?? 0) % colors.count]
   }
 }

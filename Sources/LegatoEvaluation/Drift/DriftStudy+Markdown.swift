@@ -6,10 +6,11 @@ extension DriftStudy {
     let floor = systems.compactMap(\.report.floor).first
     var lines = [
       "# \(title)", "",
-      "\(method) Compared with \(reference.stretches) stretches of \(Self.number(reference.stretchSeconds)) s of "
+      "\(method) Compared with \(reference.stretches) stretches of \(Estimate.digits(reference.stretchSeconds)) s of "
         + "\(reference.recordings) real recordings: log-mel patches of 0.96 s on \(reference.components) principal "
         + "components of theirs (\(Self.percent(reference.explainedVariance)) of the variance); MMD with a Gaussian "
-        + "kernel of σ = \(Self.number(reference.bandwidth)), the median distance between real patches.", "",
+        + "kernel of σ = \(Estimate.digits(reference.bandwidth)), the median distance between real patches.",
+      "",
       "![distance from real music by position](\(picture))", "",
     ]
     for warning in warnings { lines += ["Caution: \(warning).", ""] }
@@ -23,8 +24,8 @@ extension DriftStudy {
     lines += reconstructions.map { Self.row($0.report, ratio: nil) }
     if let floor {
       lines.append(
-        "| any \(floor.recordings) real recordings, mean | \(Self.number(floor.frechet)) | "
-          + "\(Self.number(floor.frechet)) | | | | | |")
+        "| any \(floor.recordings) real recordings, mean | \(Estimate.digits(floor.frechet)) | "
+          + "\(Estimate.digits(floor.frechet)) | | | | | |")
     }
     lines += groupLines
     for system in systems { lines += sections(of: system) }
@@ -40,7 +41,7 @@ extension DriftStudy {
       report.name, text(report.stretches.first?.distance.frechet),
       text(report.stretches.last?.distance.frechet), text(report.distance.frechet), text(ratio),
       text(report.frechetSlope), flags.isEmpty ? "nothing" : flags.joined(separator: "; "),
-      "\(report.sounds[report.worst]): \(number(report.soundDistances[report.worst]))",
+      "\(report.sounds[report.worst]): \(Estimate.digits(report.soundDistances[report.worst]))",
     ]
     return "| " + cells.joined(separator: " | ") + " |"
   }
@@ -65,16 +66,17 @@ extension DriftStudy {
     let report = system.report
     var lines = [
       "", "## \(report.name)", "",
-      "\(system.model), temperature \(Self.number(system.temperature)), context noise "
-        + "\(Self.number(system.contextNoise)), \(system.steps) steps, \(report.sounds.count) sounds.", "",
+      "\(system.model), temperature \(Estimate.digits(system.temperature)), context noise "
+        + "\(Estimate.digits(system.contextNoise)), \(system.steps) steps, \(report.sounds.count) sounds.",
+      "",
     ]
     lines += table(of: report)
     if let copying = report.copying {
       lines += [
         "",
         "Copying: \(Self.percent(copying.share)) of \(copying.excerpts) excerpts of 4.8 s are nearer to a training "
-          + "excerpt than 99 % of real music is (\(Self.number(copying.threshold))). The nearest, at "
-          + "\(Self.number(copying.closest.distance)): \(copying.sound) at \(Self.time(copying.closest.time)) and "
+          + "excerpt than 99 % of real music is (\(Estimate.digits(copying.threshold))). The nearest, at "
+          + "\(Estimate.digits(copying.closest.distance)): \(copying.sound) at \(Self.time(copying.closest.time)) and "
           + "\(copying.closest.recording) at \(Self.time(copying.closest.recordingTime)).",
       ]
     }
@@ -101,18 +103,20 @@ extension DriftStudy {
     func line(_ cells: [String]) { lines.append("| " + cells.joined(separator: " | ") + " |") }
     line([
       "Fréchet distance of all",
-      report.floor.map { "mean \(Self.number($0.frechet)), 95 % \(Self.number($0.frechetHigh))" } ?? "–",
+      report.floor.map { "mean \(Estimate.digits($0.frechet)), 95 % \(Estimate.digits($0.frechetHigh))" }
+        ?? "–",
       Self.text(first?.distance.frechet), Self.text(last?.distance.frechet),
       "\(report.distanceStretchesInside) of \(report.stretches.count)", "", Self.text(report.frechetSlope),
       report.distanceIsInside.map { $0 ? "yes" : "no" } ?? "–",
     ])
     line([
-      "MMD of all", report.floor?.discrepancy.map(Self.number) ?? "–", Self.text(first?.distance.discrepancy),
+      "MMD of all", report.floor?.discrepancy.map(Estimate.digits) ?? "–",
+      Self.text(first?.distance.discrepancy),
       Self.text(last?.distance.discrepancy), "", "", Self.text(report.discrepancySlope), "",
     ])
     if report.latents != nil {
       line([
-        "Fréchet distance of latents", latents?.floor.map { Self.number($0.frechet) } ?? "–",
+        "Fréchet distance of latents", latents?.floor.map { Estimate.digits($0.frechet) } ?? "–",
         Self.text(first?.latents?.frechet), Self.text(last?.latents?.frechet), "", "",
         Self.text(report.latentsSlope), "",
       ])
@@ -121,8 +125,9 @@ extension DriftStudy {
       guard let summary = report.measures[measure], let spread = reference.spreads[measure] else { continue }
       let there = report.stretches.compactMap { $0.measures[measure]?.median }
       line([
-        measure.label, [spread.low, spread.median, spread.high].map(Self.number).joined(separator: " – "),
-        there.first.map(Self.number) ?? "–", there.last.map(Self.number) ?? "–",
+        measure.label,
+        [spread.low, spread.median, spread.high].map(Estimate.digits).joined(separator: " – "),
+        there.first.map(Estimate.digits) ?? "–", there.last.map(Estimate.digits) ?? "–",
         "\(summary.stretchesInside) of \(summary.stretches)",
         (summary.shareOutside.map(Self.percent) ?? "–")
           + (summary.shareAllowed.map { " (\(Self.percent(min(1, $0))))" } ?? ""), Self.text(summary.slope),
@@ -143,7 +148,6 @@ extension DriftStudy {
       + "; farthest \(report.sounds[report.worst])"
   }
 
-  static func number(_ value: Double) -> String { String(format: "%.3g", value) }
   static func percent(_ value: Double) -> String { String(format: "%.0f %%", value * 100) }
 
   static func time(_ seconds: Double) -> String {
@@ -153,9 +157,5 @@ extension DriftStudy {
       ? "\(whole / 60):\(rest)" : "\(whole / 3600):\(String(format: "%02d", whole / 60 % 60)):\(rest)"
   }
 
-  static func text(_ estimate: Estimate?) -> String {
-    guard let estimate else { return "–" }
-    guard let low = estimate.low, let high = estimate.high else { return number(estimate.value) }
-    return "\(number(estimate.value)) (\(number(low)) to \(number(high)))"
-  }
+  static func text(_ estimate: Estimate?) -> String { estimate?.text ?? "–" }
 }

@@ -138,10 +138,15 @@ public struct DriftStudy: Sendable, Codable {
     self.warnings = warnings
   }
 
-  private static func groups(_ systems: [System]) -> [Group] {
+  /// In the order in which they come.
+  static func groupNames(_ systems: [System]) -> [String] {
     var names: [String] = []
     for system in systems where !names.contains(system.group) { names.append(system.group) }
-    return names.compactMap { name in
+    return names
+  }
+
+  private static func groups(_ systems: [System]) -> [Group] {
+    groupNames(systems).compactMap { name in
       let members = systems.filter { $0.group == name }
       func mean(_ value: (System) -> Double?) -> Estimate? { Estimate(meanOf: members.compactMap(value)) }
       guard members.count > 1, let distance = mean({ $0.report.distance.frechet.value }),

@@ -95,11 +95,7 @@ public struct ReferenceSet: Sendable {
   public func floor(units: Int) -> DistanceFloor? {
     let size = max(1, min(units, recordings / 2))
     guard recordings >= 2 else { return nil }
-    var order = Array(0..<recordings)
-    let random = RandomStream(seed: 0, name: "floor")
-    for index in order.indices.dropLast() {
-      order.swapAt(index, index + random.integer(below: recordings - index, at: UInt64(index)))
-    }
+    let order = RandomStream(seed: 0, name: "floor").permutation(of: recordings)
     let groups = stride(from: 0, through: recordings - size, by: size).map { Array(order[$0..<$0 + size]) }
     let distances = groups.compactMap { group in distance(group.map { rows[$0] }, leavingOut: Set(group)) }
     guard let frechet = Statistics.mean(distances.map(\.frechet.value)) else { return nil }

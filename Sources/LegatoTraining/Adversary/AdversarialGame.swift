@@ -11,13 +11,7 @@ final class AdversarialGame {
   /// Nil where the recipe has no discriminator. `samples` is the length of the signals that it will see.
   init?(_ recipe: AdversarialRecipe, seed: UInt64, samples: Int) throws {
     guard recipe.weight > 0 else { return nil }
-    let longest = recipe.stftSizes.max() ?? 0
-    for size in recipe.stftSizes where size % 4 != 0 || longest % size != 0 || samples < longest {
-      throw TrainingError(
-        "codec.adversarial.stft_sizes: \(size) does not fit",
-        "Sizes must be multiples of 4, each dividing the largest, \(longest), which must fit into a crop: powers of two."
-      )
-    }
+    try TransformSizes.check(recipe.stftSizes, key: "codec.adversarial.stft_sizes", samples: samples)
     self.recipe = recipe
     discriminator = try SpectrogramDiscriminator(
       sizes: recipe.stftSizes, channels: recipe.channels, weights: RandomWeights(seed: seed))
