@@ -14,7 +14,12 @@ cells=("$@")
 [ ${#cells[@]} -gt 0 ] || cells=(kl:4:64 kl:8:64 kl:8:96 fixed:8:64)
 mkdir -p "$work" && cd "$work"
 # The models learn from the first 150 pieces, about 8 hours.
-head -150 "$corpus/manifest.jsonl" > "$corpus/first-150.jsonl"
+python3 - "$corpus" > first-150.jsonl <<'PY'
+import itertools, json, sys
+for line in itertools.islice(open(sys.argv[1] + "/manifest.jsonl"), 150):
+    row = json.loads(line)
+    print(json.dumps(row | {"path": sys.argv[1] + "/" + row["path"]}))
+PY
 common="seed: 1
 device: cpu
 precision: bf16
@@ -57,11 +62,11 @@ model:
   window: $((512 / fold))
   start_fraction: 0.1
   transform: { kind: linear-noise, k_max: 0.5 }
-  generation: { temperature: 1.05, context_noise: 0.25 }
+  generation: { temperature: 1, context_noise: 0.03 }
 YAML
   [ -d "run-codec-$name/package" ] || "$legato" train "codec-$name.yaml" --output "run-codec-$name" --quiet >&2
   [ -f "latents-$name/latents.json" ] ||
-    "$legato" prepare "$corpus/first-150.jsonl" --codec "run-codec-$name/package" --output "latents-$name" --quiet >&2
+    "$legato" prepare first-150.jsonl --codec "run-codec-$name/package" --output "latents-$name" --quiet >&2
   [ -d "run-model-$name/package" ] || "$legato" train "model-$name.yaml" --output "run-model-$name" --quiet >&2
   if [ ! -f "row-$name.json" ]; then
     mkdir -p "sound-$name"

@@ -14,7 +14,7 @@ struct Compare: ParsableCommand {
 
         legato encode song.wav --output song.safetensors
         legato decode song.safetensors --output copy.wav
-        legato compare song.wav copy.wav
+        legato compare song.wav copy.wav --picture both.png
       """)
 
   @Argument(help: ArgumentHelp("The original recording.", valueName: "original"))
@@ -22,6 +22,9 @@ struct Compare: ParsableCommand {
 
   @Argument(help: ArgumentHelp("The copy.", valueName: "copy"))
   var estimate: String
+
+  @Option(help: ArgumentHelp("Also write spectrograms of both, side by side, as a PNG.", valueName: "file"))
+  var picture: String?
 
   @OptionGroup var threads: ThreadsOption
   @OptionGroup var reporting: OutputOptions
@@ -35,6 +38,10 @@ struct Compare: ParsableCommand {
     let engine = CPUEngine(threads: threads.value)
     let mel = try MelDistance(sampleRate: original.sampleRate)(reference: a, estimate: b, engine: engine)
     let stft = try MultiResolutionSTFTDistance()(reference: a, estimate: b, engine: engine)
+    if let picture {
+      try AudioPicture(width: 1200, height: 320).writeSpectrograms(
+        [(Self.name(reference), a), (Self.name(estimate), b)], arrangement: .sideBySide, to: picture)
+    }
     if reporting.json {
       try StandardOutput.json(
         ComparisonReport(
@@ -46,6 +53,8 @@ struct Compare: ParsableCommand {
       try StandardOutput.line("log-magnitude         \(rounded(stft.logMagnitude))")
     }
   }
+
+  private static func name(_ path: String) -> String { String(path.split(separator: "/").last ?? "") }
 
   private func rounded(_ value: Double) -> Double { (value * 10_000).rounded() / 10_000 }
 }

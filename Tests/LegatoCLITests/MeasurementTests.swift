@@ -50,7 +50,9 @@ import Testing
     try AudioFile.write(noise(seconds: 2, seed: 1, gain: 0.05), to: folder.path("half.wav"), format: .float32)
     let same = try objects(legato("compare", "loud.wav", "loud.wav", "--json"))
     #expect(same[0]["mel_distance"] as? Double == 0 && same[0]["spectral_convergence"] as? Double == 0)
-    let half = try objects(legato("compare", "loud.wav", "half.wav", "--json"))
+    let half = try objects(legato("compare", "loud.wav", "half.wav", "--json", "--picture", "both.png"))
+    let png = try Data(contentsOf: folder.url.appendingPathComponent("both.png"))
+    #expect(png.prefix(4) == Data([0x89, 0x50, 0x4e, 0x47]) && png.count > 2000)
     // Half the amplitude is ln 2 less in every band, and half of every magnitude is missing.
     #expect(abs((half[0]["mel_distance"] as? Double ?? 0) - log(2)) < 0.01, "\(half)")
     #expect(abs((half[0]["log_magnitude"] as? Double ?? 0) - log(2)) < 0.01, "\(half)")

@@ -1,9 +1,10 @@
 import Foundation
 import Legato
 import LegatoCodecs
-import LegatoModels
 import LegatoTensor
 import Testing
+
+@testable import LegatoModels
 
 /// The stream of plans against the model's definition, evaluated eagerly on whole sequences.
 @Suite struct LatentStreamTests {
@@ -99,5 +100,29 @@ import Testing
       return (0..<10).flatMap { _ in Array(stream.next()) }
     }
     #expect(rollout(model) == rollout(loaded.model))
+
+    /// Whether a package loads whose model says that it learned from a codec of this hash.
+    func loads(_ hash: String) throws -> Bool {
+      var configuration = ModelConfigurationFile(name: "a", licence: "Apache-2.0", model: model.configuration)
+      configuration.training = TrainingRecord(
+        data: "", steps: 1, seconds: 1, hardware: "", losses: [:], codecHash: hash)
+      try ModelPackage.write(
+        to: folder + "/of", configuration: configuration, weights: model.weights,
+        codec: CodecPackage(path: folder + "/codec"), card: "")
+      defer { try? FileManager.default.removeItem(atPath: folder + "/of") }
+      do {
+        _ = try ModelPackage(path: folder + "/of")
+        return true
+      } catch let error as PackageError {
+        #expect(error.reason.contains("not the one"))
+        return false
+      }
+    }
+    #expect(try loads(loaded.codec.hash))
+    // As the first version wrote it, over the decoder, too.
+    #expect(
+      try loads(CodecPackage.earlierHash(of: codec))
+        && loaded.codec.hash != CodecPackage.earlierHash(of: codec))
+    #expect(try !loads("0123456789abcdef"))
   }
 }

@@ -51,6 +51,42 @@ import Testing
     #expect(try data.draw(split: .train, frames: 10, random: random, index: 3).start == 0)
   }
 
+  @Test func joiningCropsRunIntoOtherPieces() throws {
+    let fixture = try LatentFixture([(10, .train), (3, .train), (5, .train), (9, .validation)])
+    let data = try LatentDataset(path: fixture.folder.path)
+    let random = RandomStream(seed: 7, stream: 1)
+    let pieces = try data.pieces(.train).map { try data.latents(of: $0) }
+    let d = data.dimension
+    /// How a crop reads as whole ends and beginnings: lengths of its stretches; nil where it does not.
+    func stretches(_ crop: ArraySlice<Float>, first: Bool) -> [Int]? {
+      if crop.isEmpty { return [] }
+      for piece in pieces {
+        for start in first ? Array(0..<piece.count / d) : [0] {
+          let rest = piece[(start * d)...]
+          let taken = min(rest.count, crop.count)
+          guard rest.prefix(taken).elementsEqual(crop.prefix(taken)) else { continue }
+          if let others = stretches(crop.dropFirst(taken), first: false) { return [taken / d] + others }
+        }
+      }
+      return nil
+    }
+    var counts: Set<Int> = []
+    for index in 0..<300 {
+      let crop = try data.sampleJoining(split: .train, frames: 12, random: random, index: index)
+      #expect(try crop == data.sampleJoining(split: .train, frames: 12, random: random, index: index))
+      let found = try #require(stretches(crop[...], first: true))
+      #expect(found.reduce(0, +) == 12 && found.count >= 2)
+      counts.insert(found.count)
+    }
+    // From the end of the longest: two pieces; three short ones can follow each other, too.
+    #expect(counts.isSuperset(of: [2, 3, 4]))
+    let begun = try data.sampleJoining(split: .train, frames: 3, random: random, index: 1, fromStart: true)
+    #expect(pieces.contains { $0.prefix(3 * d).elementsEqual(begun) })
+    #expect(throws: LatentError.self) {
+      try data.sampleJoining(split: .train, frames: 19, random: random, index: 0)
+    }
+  }
+
   @Test func spreadCoversTheSplit() throws {
     let fixture = try LatentFixture([(10, .train), (5, .train)])
     let data = try LatentDataset(path: fixture.folder.path)

@@ -45,7 +45,9 @@ public struct ModelPackage: Sendable {
           "the codec's latents have \(dimension) dimensions where the model needs \(configuration.model.latentDimension)",
         remedy: "put the codec beside it that the model was trained with")
     }
-    if let expected = configuration.training?.codecHash, expected != codec.hash {
+    if let expected = configuration.training?.codecHash, expected != codec.hash,
+      expected != CodecPackage.earlierHash(of: codec.codec)
+    {
       throw PackageError(
         path: path, reason: "the codec is not the one that the model was trained with",
         remedy: "put the codec of the training run into the package's 'codec' folder")
@@ -116,11 +118,18 @@ public struct CodecPackage: Sendable {
 
   /// Over names, shapes and stored bytes.
   static func hash(of codec: SpectralCodec) -> String {
+    hash(
+      of: codec.weights.filter {
+        SpectralCodec.isOfEncoder($0.name) || SpectralCodec.statisticsNames.contains($0.name)
+      })
+  }
+
+  /// What packages of the first version hold: it covered the decoder, too.
+  static func earlierHash(of codec: SpectralCodec) -> String { hash(of: codec.weights) }
+
+  private static func hash(of weights: [Weight]) -> String {
     var fingerprint = Fingerprint()
-    for weight in codec.weights
-    where SpectralCodec.isOfEncoder(weight.name) || SpectralCodec.statisticsNames.contains(weight.name) {
-      fingerprint.mix(weight)
-    }
+    for weight in weights { fingerprint.mix(weight) }
     let digits = String(fingerprint.value, radix: 16)
     return String(repeating: "0", count: 16 - digits.count) + digits
   }

@@ -33,6 +33,40 @@ extension LatentDataset {
     try draw(split: split, frames: frames, random: random, index: index, fromStart: fromStart).values
   }
 
+  /// Like ``sample(split:frames:random:index:fromStart:)``, from any place on: where a piece ends, the beginning of
+  /// another follows, so pieces may be shorter than the crop.
+  ///
+  /// A stream that never ends comes to ends of pieces. A model that has seen nothing after them stays in their silence.
+  /// - Throws: ``LatentError/Kind/tooShort`` where all pieces together are shorter than the crop.
+  public func sampleJoining(
+    split: LatentFolder.Split, frames: Int, random: RandomStream, index: Int, fromStart: Bool = false
+  ) throws -> [Float] {
+    guard canJoin(split, frames: frames) else {
+      return try sample(split: split, frames: frames, random: random, index: index, fromStart: fromStart)
+    }
+    let table = try table(split, frames: 1)
+    var (piece, start) = table.place(random.integer(below: table.total, at: UInt64(index)))
+    if fromStart { start = 0 }
+    let others = RandomStream(
+      seed: random.seed ^ 0x6a6f_696e, stream: random.stream &+ UInt64(index) &* 0x9e37_79b9_7f4a_7c15)
+    var values: [Float] = []
+    values.reserveCapacity(frames * dimension)
+    var joins: UInt64 = 0
+    while true {
+      let rest = frames - values.count / dimension
+      values += try crop(piece: piece, start: start, count: min(rest, piece.frames - start))
+      if values.count == frames * dimension { return values }
+      piece = table.pieces[others.integer(below: table.pieces.count, at: joins)]
+      start = 0
+      joins += 1
+    }
+  }
+
+  /// Whether all pieces of a split together hold a crop.
+  public func canJoin(_ split: LatentFolder.Split, frames: Int) -> Bool {
+    pieces(split).reduce(0) { $0 + $1.frames } >= frames
+  }
+
   /// `count` crops spread evenly over the split, always the same: for held-out losses.
   public func spread(split: LatentFolder.Split, frames: Int, count: Int) throws -> [LatentCrop] {
     let table = try table(split, frames: frames)
@@ -64,7 +98,7 @@ struct CropTable: Sendable {
   }
 
   let key: Key
-  private let pieces: [LatentPiece]
+  let pieces: [LatentPiece]
   /// Crops in the pieces before each.
   private let before: [Int]
   let total: Int

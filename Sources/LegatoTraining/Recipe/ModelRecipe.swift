@@ -16,6 +16,8 @@ public struct ModelRecipe: Sendable, Equatable {
   public var sinks: Int?
   /// The share of crops that begin where their piece does, and so carry the start frame.
   public var startFraction = 0.2
+  /// Whether crops run over the end of a piece into the beginning of another, as endless music does.
+  public var joinPieces = true
   public var sampler = SamplerRecipe()
   public var transform = TransformRecipe()
   public var generation = GenerationRecipe()
@@ -51,7 +53,7 @@ public struct SamplerRecipe: Sendable, Equatable {
   /// Draws of (t, noise) per position.
   public var draws = 4
   public var time = Time.logitNormal
-  public var timePer = TimePer.draw
+  public var timePer = TimePer.position
   /// Mean and standard deviation of logit(t); for logit-normal only.
   public var timeMean = 0.0
   public var timeStd = 1.0

@@ -62,6 +62,7 @@ extension ModelRecipe {
     window = reader.int("window", in: 1...)
     sinks = reader.int("sinks", in: 0...1024)
     startFraction = reader.double("start_fraction", default: startFraction, in: .fraction)
+    joinPieces = reader.bool("join_pieces", default: joinPieces)
     sampler.read(from: reader.section("sampler"))
     transform.read(from: reader.section("transform"))
     generation.read(from: reader.section("generation"))

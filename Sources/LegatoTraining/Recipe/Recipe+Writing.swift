@@ -119,6 +119,7 @@ extension ModelRecipe {
     tree.add("window", window, absent: fromPreset)
     tree.add("sinks", sinks, absent: fromPreset)
     tree.add("start_fraction", startFraction)
+    tree.add("join_pieces", joinPieces)
     tree.add(section: "sampler") { section in
       section.add("kind", sampler.kind)
       section.add("width", sampler.width, absent: fromPreset)

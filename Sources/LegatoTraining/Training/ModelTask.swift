@@ -21,6 +21,8 @@ public final class ModelTask: TrainingTask {
   private let startsFromAnotherCodec: Bool
   /// Where held-out clips come from: training pieces where none are long enough.
   private let heldOut: LatentFolder.Split
+  /// Whether held-out clips run over the ends of pieces too: only where none is long enough.
+  private let heldOutJoins: Bool
 
   public var weights: [Weight] { model.weights }
   public var trainable: [Weight] { model.weights }
@@ -49,14 +51,22 @@ public final class ModelTask: TrainingTask {
         "Set data.crop_frames to at least \(3 * configuration.backbone.window), or a smaller model.window: training must see what leaves the window."
       )
     }
-    // Found now and not at the first evaluation: throws where no piece is long enough, saying what to change.
-    _ = try data.cropCount(split: .train, frames: frames + 1)
-    heldOut = (try? data.cropCount(split: .validation, frames: frames + 1)) == nil ? .train : .validation
+    // Found now and not at the first evaluation: throws where nothing is long enough, saying what to change.
+    let clip = frames + 1
+    if !(settings.joinPieces && data.canJoin(.train, frames: clip)) {
+      _ = try data.cropCount(split: .train, frames: clip)
+    }
+    func holds(_ split: LatentFolder.Split) -> Bool {
+      (try? data.cropCount(split: split, frames: clip)) != nil
+    }
+    let joined = settings.joinPieces && !holds(.validation) && data.canJoin(.validation, frames: clip)
+    heldOut = holds(.validation) || joined ? .validation : .train
+    heldOutJoins = joined || (heldOut == .train && !holds(.train))
     transform = settings.transform.sequenceTransform
     var generation = package?.configuration.generation ?? GenerationDefaults()
     if package == nil {
-      // Documentation/drift.md: noise well inside of what training showed keeps tones from hanging.
-      generation.contextNoise = transform.kind == .nextToken ? 0 : min(0.25, transform.kMax / 2)
+      // A little of what training showed: more makes music quieter.
+      generation.contextNoise = transform.kind == .nextToken ? 0 : min(0.05, transform.kMax / 10)
     }
     let asked = settings.generation
     generation.temperature = asked.temperature.map { Float($0) } ?? generation.temperature
@@ -75,8 +85,7 @@ public final class ModelTask: TrainingTask {
 
   public func loss(step: Int, on backend: any Backend) throws -> (loss: Tensor, parts: [(String, Tensor)]) {
     let clips = try clips(
-      split: .train, count: recipe.batchSize, random: stream("data", step),
-      startFraction: settings.startFraction)
+      split: .train, count: recipe.batchSize, random: stream("data", step), joining: settings.joinPieces)
     let batch = transform.apply(clips, random: stream("transform", step))
     return (objective.loss(model, batch, on: backend, random: stream("flow", step)), [])
   }
@@ -111,8 +120,7 @@ public final class ModelTask: TrainingTask {
     for index in 0..<batches {
       let random = RandomStream(seed: 0x7661_6c69, stream: UInt64(index))
       let clips = try clips(
-        split: heldOut, count: min(recipe.batchSize, 8), random: random, startFraction: settings.startFraction
-      )
+        split: heldOut, count: min(recipe.batchSize, 8), random: random, joining: heldOutJoins)
       for (slot, transform) in [SequenceTransform(.nextToken), transform].enumerated() {
         let batch = transform.apply(
           clips, random: RandomStream(seed: random.seed &+ 1, stream: random.stream))
@@ -129,16 +137,16 @@ public final class ModelTask: TrainingTask {
     return RandomStream(seed: base.seed ^ base.stream, stream: UInt64(step))
   }
 
-  private func clips(split: LatentFolder.Split, count: Int, random: RandomStream, startFraction: Double)
-    throws -> LatentClips
+  private func clips(split: LatentFolder.Split, count: Int, random: RandomStream, joining: Bool) throws
+    -> LatentClips
   {
     var clips = LatentClips(
       latents: [], begins: [], positions: frames, dimension: model.configuration.latentDimension)
     let coins = RandomStream(seed: random.seed ^ 0x636f_696e, stream: random.stream).uniform(count)
     for item in 0..<count {
-      let begins = Double(coins[item]) < startFraction
-      clips.latents.append(
-        try data.sample(split: split, frames: frames + 1, random: random, index: item, fromStart: begins))
+      let begins = Double(coins[item]) < settings.startFraction
+      let sample = joining ? data.sampleJoining : data.sample
+      clips.latents.append(try sample(split, frames + 1, random, item, begins))
       clips.begins.append(begins)
     }
     return clips
