@@ -242,4 +242,5 @@ def main():
     print(f"{statistics.median(times[5:]):.5f} {parameters}")
 
 
-main()
+if __name__ == "__main__":
+    main()

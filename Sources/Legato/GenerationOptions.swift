@@ -10,12 +10,15 @@ public struct GenerationOptions: Sendable, Hashable {
   public var steps: Int
   /// Share of noise mixed into a latent before it is fed back; what keeps long streams from drifting.
   public var contextNoise: Float
+  /// How it is mixed: the package's, as in training.
+  public var noiseLaw: NoiseLaw
 
   public init(seed: UInt64 = 0, defaults: GenerationDefaults = GenerationDefaults()) {
     self.seed = seed
     temperature = defaults.temperature
     steps = defaults.steps
     contextNoise = defaults.contextNoise
+    noiseLaw = defaults.noiseLaw
   }
 
   /// What is wrong with these numbers, in words; nil where nothing is.

@@ -107,10 +107,11 @@ public final class LatentStream {
 
   /// Runs the backbone on the last latent, mixed with context noise.
   private func think() {
-    let level = position == 0 ? 0 : options.contextNoise
+    // What stands before the first latent was never noised in training.
+    let gains = options.noiseLaw.gains(position == 0 ? 0 : options.contextNoise)
     random(purpose: 0).normal(into: noise, from: draws * dimension)
     let input = backbone.input(0)
-    for index in 0..<dimension { input[index] = (1 - level) * latent[index] + level * noise[index] }
+    for index in 0..<dimension { input[index] = gains.signal * latent[index] + gains.noise * noise[index] }
     backbone.integers(1)[0] = Int32(truncatingIfNeeded: position)
     backbone.run()
   }

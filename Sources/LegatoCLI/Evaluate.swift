@@ -72,7 +72,10 @@ struct Evaluate: ParsableCommand {
     let results = noises.enumerated().map { index, noise in
       Result(
         context_noise: noise,
-        loss: LossByPosition(of: package.model, on: clips, contextNoise: noise, engine: engine) {
+        loss: LossByPosition(
+          of: package.model, on: clips, contextNoise: noise,
+          noiseLaw: package.configuration.generation.noiseLaw, engine: engine
+        ) {
           progress.update(index * clips.count + $0)
         })
     }

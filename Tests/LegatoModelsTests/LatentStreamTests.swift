@@ -19,8 +19,9 @@ import Testing
       let now = options(position)
       let latent = position == 0 ? model.start.floats() : Array(drawn.suffix(d))
       let level = position == 0 ? 0 : now.contextNoise
+      let signal = now.noiseLaw == .additive ? 1 : 1 - level
       let noise = RandomStream(seed: now.seed, stream: 0).normal(d, from: position * d)
-      past += (0..<d).map { (1 - level) * latent[$0] + level * noise[$0] }
+      past += (0..<d).map { signal * latent[$0] + level * noise[$0] }
       let z = model.backbone(
         engine.tensor(past, shape: [1, position + 1, d]),
         positions: engine.tensor((0...Int32(position)).map { $0 }, shape: [position + 1])
@@ -57,6 +58,7 @@ import Testing
       options.temperature = position < 9 ? 1 : 0.6
       options.contextNoise = position < 14 ? 0.1 : 0.4
       options.steps = position < 19 ? 8 : 3
+      options.noiseLaw = position < 24 ? .linear : .additive
       return options
     }
     let stream = LatentStream(model: model, engine: CPUEngine(threads: 2), options: options(0))

@@ -57,12 +57,24 @@ public struct GenerationDefaults: Codable, Sendable, Hashable {
   public var steps = 8
   /// Share of noise mixed into a latent before it is fed back.
   public var contextNoise: Float = 0.02
+  /// How it is mixed: as in training.
+  public var noiseLaw = NoiseLaw.linear
 
   public init() {}
+
+  /// Packages of before have no law: theirs was linear.
+  public init(from decoder: any Decoder) throws {
+    let values = try decoder.container(keyedBy: CodingKeys.self)
+    temperature = try values.decode(Float.self, forKey: .temperature)
+    steps = try values.decode(Int.self, forKey: .steps)
+    contextNoise = try values.decode(Float.self, forKey: .contextNoise)
+    noiseLaw = try values.decodeIfPresent(NoiseLaw.self, forKey: .noiseLaw) ?? .linear
+  }
 
   enum CodingKeys: String, CodingKey {
     case temperature, steps
     case contextNoise = "context_noise"
+    case noiseLaw = "noise_law"
   }
 
   /// What is wrong with these numbers, in words; nil where nothing is.

@@ -25,10 +25,11 @@ public struct LossByPosition: Sendable, Codable, Hashable {
 
   /// - Parameters:
   ///   - clips: beginnings of pieces, `[positions, dimension]` each, all of one length of more than 1¼ windows.
-  ///   - contextNoise: share of noise mixed into what the backbone reads, as in generation.
+  ///   - contextNoise, noiseLaw: noise mixed into what the backbone reads, as in generation.
   ///   - draws: noise draws for each position.
   public init(
-    of model: ContinuousModel, on clips: [[Float]], contextNoise: Float = 0, draws: Int = 4,
+    of model: ContinuousModel, on clips: [[Float]], contextNoise: Float = 0, noiseLaw: NoiseLaw = .linear,
+    draws: Int = 4,
     engine: CPUEngine,
     progress: (Int) -> Void = { _ in }
   ) {
@@ -40,6 +41,7 @@ public struct LossByPosition: Sendable, Codable, Hashable {
     precondition(
       length >= window + quarter, "LossByPosition: clips of \(length) latents and a window of \(window)")
     let objective = FlowObjective(draws: draws, logitNormal: (0, 1))
+    let gains = noiseLaw.gains(contextNoise)
     var sums = [Double](repeating: 0, count: length)
     var steps: [Double] = []
     for (index, clip) in clips.enumerated() {
@@ -48,7 +50,7 @@ public struct LossByPosition: Sendable, Codable, Hashable {
         random: RandomStream(seed: 0, stream: 0))
       let noise = RandomStream(seed: 1, stream: UInt64(index)).normal(batch.inputs.count)
       for i in dimension..<batch.inputs.count {
-        batch.inputs[i] = (1 - contextNoise) * batch.inputs[i] + contextNoise * noise[i]
+        batch.inputs[i] = gains.signal * batch.inputs[i] + gains.noise * noise[i]
       }
       let losses = objective.losses(
         model, batch, on: engine, random: RandomStream(seed: 2, stream: UInt64(index))

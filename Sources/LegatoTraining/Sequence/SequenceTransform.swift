@@ -1,3 +1,4 @@
+import LegatoModels
 import LegatoTensor
 
 /// Clips of latents as they come from the data: `[items][length · dimension]`, normalised.
@@ -46,6 +47,8 @@ public struct SequenceTransform: Sendable, Hashable {
     case linearNoise = "linear-noise"
     /// x̃ = √k ε + √(1 − k) x: variance preserving, as CALM does it (Rouard et al. 2025).
     case vpNoise = "vp-noise"
+    /// x̃ = x + k ε: the level stays what it was.
+    case additiveNoise = "additive-noise"
     /// A random share r ~ U(0, kMax) of the inputs becomes pure noise (AudioMNTP, Yang et al. 2025, ablation D).
     case gaussianReplacement = "gaussian-replacement"
   }
@@ -88,6 +91,29 @@ public struct SequenceTransform: Sendable, Hashable {
       mask: [Float](repeating: 1, count: items * length))
   }
 
+  /// How generation mixes noise for a model that was trained so.
+  public var noiseLaw: NoiseLaw {
+    switch kind {
+    case .nextToken, .linearNoise, .gaussianReplacement: .linear
+    case .vpNoise: .variancePreserving
+    case .additiveNoise: .additive
+    }
+  }
+
+  /// Settings of generation that suited small models trained so (Documentation/architecture.md, "Level, temperature and
+  /// context noise"): as much noise that a noised past is taken for as loud as it is, and the temperature that makes up
+  /// for draws that vary too little.
+  public var generation: GenerationDefaults {
+    var defaults = GenerationDefaults()
+    defaults.noiseLaw = noiseLaw
+    switch kind {
+    case .nextToken, .gaussianReplacement: (defaults.temperature, defaults.contextNoise) = (1.03, 0)
+    case .linearNoise, .vpNoise: (defaults.temperature, defaults.contextNoise) = (1.07, min(0.2, 0.4 * kMax))
+    case .additiveNoise: (defaults.temperature, defaults.contextNoise) = (1.09, 0.6 * kMax)
+    }
+    return defaults
+  }
+
   private func corrupt(
     _ inputs: inout [Float], isStart: [Float], items: Int, length: Int, dimension: Int, random: RandomStream
   ) {
@@ -101,9 +127,8 @@ public struct SequenceTransform: Sendable, Hashable {
       let draw = perSequence ? levels[items * length + item] : levels[row]
       let (signal, noiseGain): (Float, Float)
       switch kind {
-      case .nextToken: (signal, noiseGain) = (1, 0)
-      case .linearNoise: (signal, noiseGain) = (1 - draw * kMax, draw * kMax)
-      case .vpNoise: (signal, noiseGain) = ((1 - draw * kMax).squareRoot(), (draw * kMax).squareRoot())
+      case .nextToken, .linearNoise, .vpNoise, .additiveNoise:
+        (signal, noiseGain) = noiseLaw.gains(draw * kMax)
       case .gaussianReplacement:
         let replaced = levels[row] < levels[items * length + item] * kMax
         (signal, noiseGain) = replaced ? (0, 1) : (1, 0)

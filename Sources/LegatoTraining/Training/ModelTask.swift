@@ -63,11 +63,8 @@ public final class ModelTask: TrainingTask {
     heldOut = holds(.validation) || joined ? .validation : .train
     heldOutJoins = joined || (heldOut == .train && !holds(.train))
     transform = settings.transform.sequenceTransform
-    var generation = package?.configuration.generation ?? GenerationDefaults()
-    if package == nil {
-      // A little of what training showed: more makes music quieter.
-      generation.contextNoise = transform.kind == .nextToken ? 0 : min(0.05, transform.kMax / 10)
-    }
+    var generation = package?.configuration.generation ?? transform.generation
+    if transform.kind != .nextToken { generation.noiseLaw = transform.noiseLaw }
     let asked = settings.generation
     generation.temperature = asked.temperature.map { Float($0) } ?? generation.temperature
     generation.steps = asked.steps ?? generation.steps

@@ -1,0 +1,67 @@
+import LegatoModels
+import LegatoTensor
+import Testing
+
+@testable import LegatoTraining
+
+@Suite struct SequenceTransformTests {
+  private let length = 64
+  private let dimension = 8
+
+  /// Factors of latent and noise at each position of a clip, found from what the backbone reads.
+  private func gains(_ transform: SequenceTransform, begins: Bool = false) throws
+    -> [(signal: Float, noise: Float)]
+  {
+    func inputs(_ value: Float) -> TransformedBatch {
+      let clip = [Float](repeating: value, count: (length + 1) * dimension)
+      return transform.apply(
+        LatentClips(latents: [clip], begins: [begins], positions: length, dimension: dimension),
+        random: RandomStream(seed: 5, stream: 6))
+    }
+    let (zeros, ones) = (inputs(0), inputs(1))
+    #expect(ones.targets.allSatisfy { $0 == 1 })
+    let noise = RandomStream(seed: 5, stream: 6).normal(length * dimension)
+    return (0..<length).map { position in
+      let range = position * dimension..<(position + 1) * dimension
+      let signal = range.map { ones.inputs[$0] - zeros.inputs[$0] }
+      let level = range.map { zeros.inputs[$0] / noise[$0] }
+      // One level a position, not one a number.
+      #expect(
+        signal.allSatisfy { abs($0 - signal[0]) < 1e-4 } && level.allSatisfy { abs($0 - level[0]) < 1e-4 })
+      return (signal[0], level[0])
+    }
+  }
+
+  @Test func lawsOfNoise() throws {
+    for kind in [SequenceTransform.Kind.linearNoise, .vpNoise, .additiveNoise] {
+      let transform = SequenceTransform(kind, kMax: 0.5)
+      let found = try gains(transform)
+      for (signal, noise) in found {
+        switch kind {
+        case .linearNoise: #expect(abs(signal - (1 - noise)) < 1e-4)
+        case .vpNoise: #expect(abs(signal * signal + noise * noise - 1) < 1e-4)
+        default: #expect(abs(signal - 1) < 1e-4)
+        }
+        let k = kind == .vpNoise ? noise * noise : noise
+        #expect(k >= 0 && k <= 0.5)
+        // Generation mixes by the same law.
+        let own = transform.noiseLaw.gains(k)
+        #expect(abs(own.signal - signal) < 1e-3 && abs(own.noise - noise) < 1e-3)
+      }
+      let levels = found.map(\.noise)
+      #expect((levels.max() ?? 0) > 0.4 && (levels.min() ?? 1) < 0.15 && Set(levels).count > 50)
+    }
+  }
+
+  @Test func cleanSequencesAndWholeOnes() throws {
+    #expect(try gains(SequenceTransform(.nextToken)).allSatisfy { $0 == (1, 0) })
+    let whole = try gains(SequenceTransform(.linearNoise, kMax: 1, perSequence: true))
+    #expect(whole.allSatisfy { abs($0.noise - whole[0].noise) < 1e-4 } && whole[0].noise > 0)
+    let replaced = try gains(SequenceTransform(.gaussianReplacement, kMax: 1))
+    #expect(replaced.allSatisfy { $0 == (1, 0) || abs($0.signal) < 1e-6 && abs($0.noise - 1) < 1e-5 })
+    #expect(replaced.contains { $0.noise == 0 } && replaced.contains { $0.noise > 0.9 })
+    // What stands before a piece is not noised.
+    let begun = try gains(SequenceTransform(.additiveNoise, kMax: 1), begins: true)
+    #expect(begun[0] == (0, 0) && begun[1].signal > 0.99)
+  }
+}
