@@ -56,7 +56,7 @@ extension DriftStudy {
     chart.xRange = 0...minutes
     if let lowest = all.min(), let highest = lines.max(), highest > 8 * lowest {
       chart.yScale = .logarithmic
-      chart.yRange = lowest / 2...highest * pow(highest / lowest, 0.6)
+      chart.yRange = lowest / 2...highest * pow(highest / lowest, 1.2)
       for index in chart.series.indices {
         guard let band = chart.series[index].band else { continue }
         chart.series[index].band = (band.lower.map { max($0, lowest / 2) }, band.upper)
