@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Spectrograms of held-out pieces beside their reconstructions, one PNG for the first piece of each instrument: those of the model card.
+# Spectrograms of held-out pieces beside their reconstructions, one PNG for the first piece of each instrument.
 #   Scripts/codec-pictures.sh CODEC_OR_MODEL_PACKAGE HELD_OUT_CORPUS OUTPUT_FOLDER
 # Needs ffmpeg.
 set -euo pipefail

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import LegatoAudio
 import LegatoEvaluation
 import LegatoTensor
@@ -40,7 +41,8 @@ struct Compare: ParsableCommand {
     let stft = try MultiResolutionSTFTDistance()(reference: a, estimate: b, engine: engine)
     if let picture {
       try AudioPicture(width: 1200, height: 320).writeSpectrograms(
-        [(Self.name(reference), a), (Self.name(estimate), b)], arrangement: .sideBySide, to: picture)
+        [((reference as NSString).lastPathComponent, a), ((estimate as NSString).lastPathComponent, b)],
+        arrangement: .sideBySide, to: picture)
     }
     if reporting.json {
       try StandardOutput.json(
@@ -53,8 +55,6 @@ struct Compare: ParsableCommand {
       try StandardOutput.line("log-magnitude         \(rounded(stft.logMagnitude))")
     }
   }
-
-  private static func name(_ path: String) -> String { String(path.split(separator: "/").last ?? "") }
 
   private func rounded(_ value: Double) -> Double { (value * 10_000).rounded() / 10_000 }
 }

@@ -1,5 +1,5 @@
 /// How noise is mixed into what the backbone reads, in training and in generation alike.
-public enum NoiseLaw: String, Codable, Sendable, CaseIterable {
+public enum NoiseLaw: String, Codable, Sendable {
   /// x̃ = k ε + (1 − k) x: CAM (Pasini et al. 2024).
   case linear
   /// x̃ = √k ε + √(1 − k) x: CALM (Rouard et al. 2025).

@@ -74,6 +74,23 @@ import Testing
     let settings = try info("tuned/package")["generation"] as? [String: Any]
     #expect(settings?["temperature"] as? Double == 0.75, "\(settings ?? [:])")
 
+    // Crops longer than any piece run on into others, where they may; a package keeps its law of noise.
+    func long(_ joins: Bool) throws -> LegatoProcess.Result {
+      try LegatoProcess.run(
+        [
+          "train", recipes + "/toy-model.yaml", "--set", "data.latents=latents", "--set", "steps=2", "--set",
+          "batch_size=1", "--set", "data.crop_frames=4000", "--set", "model.join_pieces=\(joins)", "--set",
+          "model.transform.kind=additive-noise", "--output", "joined-\(joins)", "--threads", "1", "--quiet",
+        ], in: folder.url)
+    }
+    let refused = try long(false)
+    #expect(refused.status == 1 && refused.error.contains("a crop needs 4001"), "\(refused.error)")
+    let joined = try long(true)
+    #expect(joined.status == 0, "\(joined.error)")
+    let law = try info("joined-true/package")["generation"] as? [String: Any]
+    #expect(law?["noise_law"] as? String == "additive", "\(law ?? [:])")
+    #expect(settings?["noise_law"] as? String == "linear")
+
     // The codec fine-tuned first: the model goes on from weights that know another's latents, and says so.
     try legato(
       "train", recipes + "/toy-codec.yaml", "--from", "codec/package", "--set", "data.corpus=corpus", "--set",

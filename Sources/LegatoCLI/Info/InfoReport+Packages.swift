@@ -27,7 +27,7 @@ extension InfoReport {
       "generation", "best settings",
       .object([
         "temperature": .number(Double(g.temperature)), "steps": .integer(g.steps),
-        "context_noise": .number(Double(g.contextNoise)),
+        "context_noise": .number(Double(g.contextNoise)), "noise_law": .text(g.noiseLaw.rawValue),
       ]), "temperature \(g.temperature), \(g.steps) steps, context noise \(g.contextNoise)")
     report.addTraining(configuration.training)
     let inner = codec(package.codec)

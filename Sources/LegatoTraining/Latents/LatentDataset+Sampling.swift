@@ -64,7 +64,7 @@ extension LatentDataset {
 
   /// Whether all pieces of a split together hold a crop.
   public func canJoin(_ split: LatentFolder.Split, frames: Int) -> Bool {
-    pieces(split).reduce(0) { $0 + $1.frames } >= frames
+    ((try? table(split, frames: 1).total) ?? 0) >= frames
   }
 
   /// `count` crops spread evenly over the split, always the same: for held-out losses.

@@ -64,7 +64,10 @@ public final class ModelTask: TrainingTask {
     heldOutJoins = joined || (heldOut == .train && !holds(.train))
     transform = settings.transform.sequenceTransform
     var generation = package?.configuration.generation ?? transform.generation
-    if transform.kind != .nextToken { generation.noiseLaw = transform.noiseLaw }
+    // A level of noise says nothing under another law.
+    if transform.kind != .nextToken, generation.noiseLaw != transform.noiseLaw {
+      generation = transform.generation
+    }
     let asked = settings.generation
     generation.temperature = asked.temperature.map { Float($0) } ?? generation.temperature
     generation.steps = asked.steps ?? generation.steps

@@ -3,7 +3,7 @@ import Foundation
 extension RecordingList {
   /// Leaves out recordings whose bytes are those of an earlier one: a copy would be held out and trained on at once.
   mutating func leaveOutCopies() {
-    let sizes = items.map { Self.size($0.path) }
+    let sizes = items.map { RecordingIdentity(of: $0.path, named: $0.name)?.size }
     let alone = Dictionary(sizes.map { ($0, 1) }, uniquingKeysWith: +).filter { $0.value == 1 }
     // By size and a piece from the middle, so that a hundred thousand clips of one length are not compared in pairs.
     var seen: [Key: [Item]] = [:]
@@ -26,7 +26,7 @@ extension RecordingList {
   }
 
   private struct Key: Hashable {
-    var size: UInt64
+    var size: Int
     var middle: UInt32
   }
 
@@ -39,18 +39,12 @@ extension RecordingList {
         + first.original
   }
 
-  private static func size(_ path: String) -> UInt64? {
-    let real = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
-    let attributes = try? FileManager.default.attributesOfItem(atPath: real)
-    return attributes?[.type] as? FileAttributeType == .typeRegular
-      ? (attributes?[.size] as? NSNumber)?.uint64Value : nil
-  }
-
   /// A sum over four kilobytes; nil where they cannot be read.
-  private static func middle(of path: String, size: UInt64) -> UInt32? {
+  private static func middle(of path: String, size: Int) -> UInt32? {
     guard let file = FileHandle(forReadingAtPath: path) else { return nil }
     defer { try? file.close() }
-    guard (try? file.seek(toOffset: size / 2)) != nil, let block = try? file.read(upToCount: 1 << 12) else {
+    guard (try? file.seek(toOffset: UInt64(size / 2))) != nil, let block = try? file.read(upToCount: 1 << 12)
+    else {
       return nil
     }
     return CRC32C.checksum([UInt8](block))
