@@ -53,6 +53,8 @@ def load(package):
         for ours, theirs in [("modulation", "modulation"), ("expand", "in"), ("contract", "out")]:
             take(f"head_blocks.{i}.{ours}", f"sampler.blocks.{i}.{theirs}")
     model = Model(LENGTH)
+    # What the backbone is told of noise, where it is told.
+    model.noise_level = weights.get("backbone.noise_level", torch.zeros(256))
     unknown = model.load_state_dict(state, strict=False)
     assert not unknown.unexpected_keys and all(key.split(".")[-1] in ("table", "mask", "sin", "cos")
                                                for key in unknown.missing_keys), unknown
@@ -99,7 +101,7 @@ def main():
     print("| context noise | real | drawn | variance of draws | unexplained |\n|---|---|---|---|---|")
     for k in (0, 0.05, 0.1, 0.2, 0.3, 0.4):
         heard = (1 if law == "additive" else 1 - k) * past + k * torch.randn_like(past)
-        z = model.norm(model.blocks(model.enter(heard)))[:, WINDOW:].reshape(-1, 1, 256)
+        z = model.norm(model.blocks(model.enter(heard) + k * model.noise_level))[:, WINDOW:].reshape(-1, 1, 256)
         one, two = draw(model, z), draw(model, z)
         variance = ((one - two).square() / 2).mean()
         unexplained = (real - one).square().mean() - variance

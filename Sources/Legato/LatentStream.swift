@@ -38,8 +38,9 @@ public final class LatentStream {
     let dimension = model.configuration.latentDimension
     let width = model.configuration.backbone.width
     var cache = model.backbone.makeState(in: state)
-    backbone = engine.record(inputs: [.init([1, 1, dimension]), .init([1], .int32)]) { inputs in
-      [model.backbone(inputs[0], positions: inputs[1], state: &cache)]
+    backbone = engine.record(inputs: [.init([1, 1, dimension]), .init([1, 1, 1]), .init([1], .int32)]) {
+      inputs in
+      [model.backbone(inputs[0], noise: inputs[1], positions: inputs[2], state: &cache)]
     }
     sampler = engine.record(
       inputs: [
@@ -108,11 +109,13 @@ public final class LatentStream {
   /// Runs the backbone on the last latent, mixed with context noise.
   private func think() {
     // What stands before the first latent was never noised in training.
-    let gains = options.noiseLaw.gains(position == 0 ? 0 : options.contextNoise)
+    let level = position == 0 ? 0 : options.contextNoise
+    let gains = options.noiseLaw.gains(level)
     random(purpose: 0).normal(into: noise, from: draws * dimension)
     let input = backbone.input(0)
     for index in 0..<dimension { input[index] = gains.signal * latent[index] + gains.noise * noise[index] }
-    backbone.integers(1)[0] = Int32(truncatingIfNeeded: position)
+    backbone.input(1)[0] = level
+    backbone.integers(2)[0] = Int32(truncatingIfNeeded: position)
     backbone.run()
   }
 

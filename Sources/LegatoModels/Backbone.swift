@@ -10,12 +10,27 @@ public struct BackboneConfiguration: Codable, Sendable, Hashable {
   /// Positions that attention sees, the current one included.
   public var window = 128
   public var sinks = 4
+  /// Whether it is told how much noise every latent carries; else it has to guess.
+  public var readsNoiseLevel = false
 
   public init() {}
+
+  /// Packages of before have no `noise_level`: theirs was not told.
+  public init(from decoder: any Decoder) throws {
+    let values = try decoder.container(keyedBy: CodingKeys.self)
+    width = try values.decode(Int.self, forKey: .width)
+    layers = try values.decode(Int.self, forKey: .layers)
+    heads = try values.decode(Int.self, forKey: .heads)
+    feedForward = try values.decode(Int.self, forKey: .feedForward)
+    window = try values.decode(Int.self, forKey: .window)
+    sinks = try values.decode(Int.self, forKey: .sinks)
+    readsNoiseLevel = try values.decodeIfPresent(Bool.self, forKey: .readsNoiseLevel) ?? false
+  }
 
   enum CodingKeys: String, CodingKey {
     case width, layers, heads, window, sinks
     case feedForward = "feedforward"
+    case readsNoiseLevel = "noise_level"
   }
 }
 
@@ -25,6 +40,8 @@ public struct BackboneConfiguration: Codable, Sendable, Hashable {
 public struct Backbone: Sendable {
   public let configuration: BackboneConfiguration
   private let input: Linear
+  /// What a latent that is all noise adds to its input, `[width]`.
+  private let noiseLevel: Weight?
   private let blocks: [TransformerBlock]
   private let norm: RMSNorm
 
@@ -32,6 +49,7 @@ public struct Backbone: Sendable {
     self.configuration = configuration
     let c = configuration
     input = try Linear(scope["in"], latentDimension, c.width)
+    noiseLevel = c.readsNoiseLevel ? try scope.weight("noise_level", [c.width], .zeros) : nil
     blocks = try (0..<c.layers).map {
       try TransformerBlock(
         scope["blocks"][$0], width: c.width, heads: c.heads, feedForward: c.feedForward, window: c.window,
@@ -48,17 +66,24 @@ public struct Backbone: Sendable {
     State(blocks: blocks.map { $0.makeState(in: stream) })
   }
 
-  /// Whole sequences: latents `[B, T, D]`, positions int32 `[T]`.
-  public func callAsFunction(_ latents: Tensor, positions: Tensor) -> Tensor {
-    var x = input(latents)
+  /// Whole sequences: latents `[B, T, D]`, the level of noise in each `[B, T, 1]` (``NoiseLaw``), positions int32 `[T]`.
+  public func callAsFunction(_ latents: Tensor, noise: Tensor, positions: Tensor) -> Tensor {
+    var x = enter(latents, noise)
     for block in blocks { x = block(x, positions: positions) }
     return norm(x)
   }
 
   /// The next positions of a stream.
-  public func callAsFunction(_ latents: Tensor, positions: Tensor, state: inout State) -> Tensor {
-    var x = input(latents)
+  public func callAsFunction(_ latents: Tensor, noise: Tensor, positions: Tensor, state: inout State)
+    -> Tensor
+  {
+    var x = enter(latents, noise)
     for index in blocks.indices { x = blocks[index](x, positions: positions, state: &state.blocks[index]) }
     return norm(x)
+  }
+
+  private func enter(_ latents: Tensor, _ noise: Tensor) -> Tensor {
+    let x = input(latents)
+    return noiseLevel.map { x + noise * latents.backend.tensor(of: $0) } ?? x
   }
 }

@@ -1,3 +1,4 @@
+import Foundation
 import Legato
 import LegatoModels
 import LegatoTensor
@@ -6,15 +7,21 @@ import Testing
 
 @Suite struct ContinuousModelTests {
   /// A window shorter than the sequences, so that eviction is always seen.
-  static func model(seed: UInt64 = 5) throws -> ContinuousModel {
+  static func model(seed: UInt64 = 5, readsNoiseLevel: Bool = true) throws -> ContinuousModel {
     var c = try #require(ContinuousModelConfiguration.preset("tiny"))
     c.backbone.window = 6
     c.backbone.sinks = 2
+    c.backbone.readsNoiseLevel = readsNoiseLevel
     return try ContinuousModel(c, weights: RandomWeights(seed: seed, everywhere: 0.1))
   }
 
   static func latents(_ model: ContinuousModel, _ frames: Int) -> [Float] {
     RandomStream(seed: 9, stream: 1).normal(frames * model.configuration.latentDimension)
+  }
+
+  /// Other noise at every position.
+  static func noise(_ range: Range<Int>, on backend: any Backend) -> Tensor {
+    backend.tensor(range.map { Float($0 % 5) / 5 }, shape: [1, range.count, 1])
   }
 
   static func positions(_ range: Range<Int>) -> [Int32] { range.map { Int32($0) } }
@@ -25,8 +32,10 @@ import Testing
     func run(_ backend: any Backend) -> [Float] {
       let x = backend.tensor(
         Self.latents(model, frames), shape: [1, frames, model.configuration.latentDimension])
-      return model.backbone(x, positions: backend.tensor(Self.positions(0..<frames), shape: [frames]))
-        .floats()
+      return model.backbone(
+        x, noise: Self.noise(0..<frames, on: backend),
+        positions: backend.tensor(Self.positions(0..<frames), shape: [frames])
+      ).floats()
     }
     let torch = try TorchBackend(device: .cpu)
     expectClose(run(CPUEngine(threads: 2)), run(torch), 1e-4)
@@ -56,7 +65,7 @@ import Testing
     let engine = CPUEngine(threads: 2)
     let values = Self.latents(model, frames)
     let whole = model.backbone(
-      engine.tensor(values, shape: [1, frames, d]),
+      engine.tensor(values, shape: [1, frames, d]), noise: Self.noise(0..<frames, on: engine),
       positions: engine.tensor(Self.positions(0..<frames), shape: [frames])
     ).floats()
     var state = model.backbone.makeState(in: StreamState(engine: engine))
@@ -65,7 +74,8 @@ import Testing
       let count = min(chunks[index % chunks.count], frames - first)
       let x = engine.tensor(Array(values[first * d..<(first + count) * d]), shape: [1, count, d])
       streamed += model.backbone(
-        x, positions: engine.tensor(Self.positions(first..<first + count), shape: [count]), state: &state
+        x, noise: Self.noise(first..<first + count, on: engine),
+        positions: engine.tensor(Self.positions(first..<first + count), shape: [count]), state: &state
       ).floats()
       first += count
       index += 1
@@ -80,7 +90,7 @@ import Testing
     var values = Self.latents(model, frames)
     func run() -> [Float] {
       model.backbone(
-        engine.tensor(values, shape: [1, frames, d]),
+        engine.tensor(values, shape: [1, frames, d]), noise: Self.noise(0..<frames, on: engine),
         positions: engine.tensor(Self.positions(0..<frames), shape: [frames])
       ).floats()
     }
@@ -94,6 +104,36 @@ import Testing
         != after[(changed * width)..<((changed + 1) * width)])
   }
 
+  @Test func onlyAModelThatIsToldOfNoiseReadsItsLevel() throws {
+    let engine = CPUEngine(threads: 1)
+    for readsNoiseLevel in [true, false] {
+      let model = try Self.model(readsNoiseLevel: readsNoiseLevel)
+      let d = model.configuration.latentDimension
+      func run(_ level: Float) -> [Float] {
+        model.backbone(
+          engine.tensor(Self.latents(model, 4), shape: [1, 4, d]),
+          noise: engine.tensor([0, level, 0, 0], shape: [1, 4, 1]),
+          positions: engine.tensor(Self.positions(0..<4), shape: [4])
+        ).floats()
+      }
+      let (clean, noised, width) = (run(0), run(0.5), model.configuration.backbone.width)
+      #expect(clean[..<width] == noised[..<width])
+      #expect((clean[width...] != noised[width...]) == readsNoiseLevel)
+    }
+  }
+
+  @Test func packagesOfBeforeAreNotToldOfNoise() throws {
+    var told = BackboneConfiguration()
+    told.readsNoiseLevel = true
+    let data = try JSONEncoder().encode(told)
+    #expect(try JSONDecoder().decode(BackboneConfiguration.self, from: data) == told)
+    var fields = try #require(JSONSerialization.jsonObject(with: data) as? [String: Any])
+    #expect(fields.removeValue(forKey: "noise_level") as? Bool == true)
+    told.readsNoiseLevel = false
+    let before = try JSONSerialization.data(withJSONObject: fields)
+    #expect(try JSONDecoder().decode(BackboneConfiguration.self, from: before) == told)
+  }
+
   @Test func onlyDistancesCount() throws {
     // What a stream sounds like after hours does not depend on how long it has run.
     let model = try Self.model()
@@ -102,6 +142,7 @@ import Testing
     func run(from first: Int) -> [Float] {
       model.backbone(
         engine.tensor(Self.latents(model, frames), shape: [1, frames, d]),
+        noise: Self.noise(0..<frames, on: engine),
         positions: engine.tensor(Self.positions(first..<first + frames), shape: [frames])
       ).floats()
     }

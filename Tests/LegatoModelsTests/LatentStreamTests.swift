@@ -14,16 +14,18 @@ import Testing
   {
     let engine = CPUEngine(threads: 1)
     let (d, width) = (model.configuration.latentDimension, model.configuration.backbone.width)
-    var (past, drawn): ([Float], [Float]) = ([], [])
+    var (past, levels, drawn): ([Float], [Float], [Float]) = ([], [], [])
     for position in 0..<frames {
       let now = options(position)
       let latent = position == 0 ? model.start.floats() : Array(drawn.suffix(d))
       let level = position == 0 ? 0 : now.contextNoise
       let signal = now.noiseLaw == .additive ? 1 : 1 - level
       let noise = RandomStream(seed: now.seed, stream: 0).normal(d, from: position * d)
+      levels.append(level)
       past += (0..<d).map { signal * latent[$0] + level * noise[$0] }
       let z = model.backbone(
         engine.tensor(past, shape: [1, position + 1, d]),
+        noise: engine.tensor(levels, shape: [1, position + 1, 1]),
         positions: engine.tensor((0...Int32(position)).map { $0 }, shape: [position + 1])
       ).floats().suffix(width)
       var x = RandomStream(seed: now.seed, stream: 1).normal(d, from: position * d).map {
@@ -49,8 +51,9 @@ import Testing
     return drawn
   }
 
-  @Test func streamIsTheDefinitionAcrossEvictionAndLiveChanges() throws {
-    let model = try ContinuousModelTests.model()
+  @Test(arguments: [true, false])
+  func streamIsTheDefinitionAcrossEvictionAndLiveChanges(readsNoiseLevel: Bool) throws {
+    let model = try ContinuousModelTests.model(readsNoiseLevel: readsNoiseLevel)
     let (frames, d) = (30, model.configuration.latentDimension)
     // Every parameter changes while it plays, each alone, and after the window of 6 has moved on.
     func options(_ position: Int) -> GenerationOptions {

@@ -19,12 +19,19 @@ import Testing
         random: RandomStream(seed: 5, stream: 6))
     }
     let (zeros, ones) = (inputs(0), inputs(1))
-    #expect(ones.targets.allSatisfy { $0 == 1 })
+    #expect(ones.targets.allSatisfy { $0 == 1 } && ones.noiseLevels.count == length)
     let noise = RandomStream(seed: 5, stream: 6).normal(length * dimension)
     return (0..<length).map { position in
       let range = position * dimension..<(position + 1) * dimension
       let signal = range.map { ones.inputs[$0] - zeros.inputs[$0] }
       let level = range.map { zeros.inputs[$0] / noise[$0] }
+      // The backbone may be told of what it got.
+      if zeros.isStart[position] == 0 {
+        let own = transform.noiseLaw.gains(zeros.noiseLevels[position])
+        #expect(abs(own.signal - signal[0]) < 1e-3 && abs(own.noise - level[0]) < 1e-3)
+      } else {
+        #expect(zeros.noiseLevels[position] == 0)
+      }
       // One level a position, not one a number.
       #expect(
         signal.allSatisfy { abs($0 - signal[0]) < 1e-4 } && level.allSatisfy { abs($0 - level[0]) < 1e-4 })
@@ -44,9 +51,6 @@ import Testing
         }
         let k = kind == .vpNoise ? noise * noise : noise
         #expect(k >= 0 && k <= 0.5)
-        // Generation mixes by the same law.
-        let own = transform.noiseLaw.gains(k)
-        #expect(abs(own.signal - signal) < 1e-3 && abs(own.noise - noise) < 1e-3)
       }
       let levels = found.map(\.noise)
       #expect((levels.max() ?? 0) > 0.4 && (levels.min() ?? 1) < 0.15 && Set(levels).count > 50)

@@ -63,6 +63,7 @@ extension ModelRecipe {
     sinks = reader.int("sinks", in: 0...1024)
     startFraction = reader.double("start_fraction", default: startFraction, in: .fraction)
     joinPieces = reader.bool("join_pieces", default: joinPieces)
+    noiseLevel = reader.bool("noise_level", default: noiseLevel)
     sampler.read(from: reader.section("sampler"))
     transform.read(from: reader.section("transform"))
     generation.read(from: reader.section("generation"))

@@ -120,6 +120,7 @@ extension ModelRecipe {
     tree.add("sinks", sinks, absent: fromPreset)
     tree.add("start_fraction", startFraction)
     tree.add("join_pieces", joinPieces)
+    tree.add("noise_level", noiseLevel)
     tree.add(section: "sampler") { section in
       section.add("kind", sampler.kind)
       section.add("width", sampler.width, absent: fromPreset)

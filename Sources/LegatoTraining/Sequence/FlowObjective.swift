@@ -29,7 +29,9 @@ public struct FlowObjective: Sendable {
     let inputs =
       backend.tensor(batch.inputs, shape: [items, length, dimension]) + isStart
       * backend.tensor(of: model.start)
-    let z = model.backbone(inputs, positions: backend.tensor(batch.inputPositions, shape: [length]))
+    let z = model.backbone(
+      inputs, noise: backend.tensor(batch.noiseLevels, shape: [items, length, 1]),
+      positions: backend.tensor(batch.inputPositions, shape: [length]))
 
     let perPosition = sharesTime ? 1 : draws
     var times = RandomStream(seed: random.seed, stream: random.stream ^ 0x7469_6d65).draws(

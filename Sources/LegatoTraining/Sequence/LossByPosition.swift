@@ -52,6 +52,7 @@ public struct LossByPosition: Sendable, Codable, Hashable {
       for i in dimension..<batch.inputs.count {
         batch.inputs[i] = gains.signal * batch.inputs[i] + gains.noise * noise[i]
       }
+      for position in 1..<length { batch.noiseLevels[position] = contextNoise }
       let losses = objective.losses(
         model, batch, on: engine, random: RandomStream(seed: 2, stream: UInt64(index))
       )

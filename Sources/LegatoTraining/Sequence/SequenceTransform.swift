@@ -28,6 +28,8 @@ public struct TransformedBatch: Sendable {
   public var inputs: [Float]
   /// 1 where the input is the learned start frame, `[items, positions, 1]`.
   public var isStart: [Float]
+  /// How much noise the input carries, from 0, clean, to 1 (``NoiseLaw``): `[items, positions, 1]`.
+  public var noiseLevels: [Float]
   /// Index in the stream of every input, shared by all items: `[positions]`.
   public var inputPositions: [Int32]
   /// `[items, positions, dimension]`, always clean.
@@ -43,7 +45,7 @@ public struct SequenceTransform: Sendable, Hashable {
   public enum Kind: String, Sendable, CaseIterable {
     /// The clean context: plain next-token prediction.
     case nextToken = "next-token"
-    /// x̃ = k ε + (1 − k) x, k ~ U(0, kMax): CAM (Pasini et al. 2024); k is not told to the backbone.
+    /// x̃ = k ε + (1 − k) x, k ~ U(0, kMax): CAM (Pasini et al. 2024).
     case linearNoise = "linear-noise"
     /// x̃ = √k ε + √(1 − k) x: variance preserving, as CALM does it (Rouard et al. 2025).
     case vpNoise = "vp-noise"
@@ -84,10 +86,11 @@ public struct SequenceTransform: Sendable, Hashable {
       for index in 0..<length * dimension { targets[base + index] = clip[targetOffset + index] }
       if begins { isStart[item * length] = 1 }
     }
-    corrupt(&inputs, isStart: isStart, items: items, length: length, dimension: dimension, random: random)
+    let noiseLevels = corrupt(
+      &inputs, isStart: isStart, items: items, length: length, dimension: dimension, random: random)
     return TransformedBatch(
       items: items, positions: length, dimension: dimension, inputs: inputs, isStart: isStart,
-      inputPositions: (0..<Int32(length)).map { $0 }, targets: targets,
+      noiseLevels: noiseLevels, inputPositions: (0..<Int32(length)).map { $0 }, targets: targets,
       mask: [Float](repeating: 1, count: items * length))
   }
 
@@ -114,10 +117,12 @@ public struct SequenceTransform: Sendable, Hashable {
     return defaults
   }
 
+  /// Mixes noise into the inputs; returns how much into each.
   private func corrupt(
     _ inputs: inout [Float], isStart: [Float], items: Int, length: Int, dimension: Int, random: RandomStream
-  ) {
-    guard kind != .nextToken, kMax > 0 else { return }
+  ) -> [Float] {
+    var told = [Float](repeating: 0, count: items * length)
+    guard kind != .nextToken, kMax > 0 else { return told }
     let noise = random.normal(inputs.count)
     // Levels have their own stream, so that noise does not depend on how they are drawn.
     let levels = RandomStream(seed: random.seed, stream: random.stream ^ 0x6c65_7665_6c73).uniform(
@@ -125,17 +130,16 @@ public struct SequenceTransform: Sendable, Hashable {
     for row in 0..<items * length where isStart[row] == 0 {
       let item = row / length
       let draw = perSequence ? levels[items * length + item] : levels[row]
-      let (signal, noiseGain): (Float, Float)
-      switch kind {
-      case .nextToken, .linearNoise, .vpNoise, .additiveNoise:
-        (signal, noiseGain) = noiseLaw.gains(draw * kMax)
-      case .gaussianReplacement:
-        let replaced = levels[row] < levels[items * length + item] * kMax
-        (signal, noiseGain) = replaced ? (0, 1) : (1, 0)
-      }
+      told[row] =
+        switch kind {
+        case .nextToken, .linearNoise, .vpNoise, .additiveNoise: draw * kMax
+        case .gaussianReplacement: levels[row] < levels[items * length + item] * kMax ? 1 : 0
+        }
+      let gains = noiseLaw.gains(told[row])
       for index in row * dimension..<(row + 1) * dimension {
-        inputs[index] = signal * inputs[index] + noiseGain * noise[index]
+        inputs[index] = gains.signal * inputs[index] + gains.noise * noise[index]
       }
     }
+    return told
   }
 }

@@ -41,6 +41,7 @@ extension ModelRecipe {
     c.backbone.feedForward = feedforward ?? (width.map { 4 * $0 } ?? c.backbone.feedForward)
     c.backbone.window = window ?? c.backbone.window
     c.backbone.sinks = sinks ?? c.backbone.sinks
+    c.backbone.readsNoiseLevel = noiseLevel
     c.sampler.width = sampler.width ?? c.sampler.width
     c.sampler.blocks = sampler.blocks ?? c.sampler.blocks
     if let problem = c.problem { throw TrainingError("model: \(problem)", "Change the recipe.") }
