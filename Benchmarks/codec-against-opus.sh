@@ -1,20 +1,26 @@
 #!/usr/bin/env bash
-# Reconstruction of a codec on held-out recordings beside Opus at 6, 12, 24 and 48 kb/s: one table, means over recordings.
-#   Benchmarks/codec-against-opus.sh CODEC_OR_MODEL_PACKAGE CORPUS [SECONDS_A_PIECE]
+# Reconstruction of a codec on held-out recordings beside Opus at 6, 12, 24 and 48 kb/s: one table, means over the pieces of each
+# instrument and over all.
+#   Benchmarks/codec-against-opus.sh CODEC_OR_MODEL_PACKAGE CORPUS [SECONDS_A_PIECE] [PIECES_AN_INSTRUMENT]
 # CORPUS is a folder with manifest.jsonl; its validation and test pieces are used. Needs ffmpeg and opus-tools.
 set -euo pipefail
-package=${1:?codec or model package} corpus=${2:?corpus folder} seconds=${3:-20}
+package=${1:?codec or model package} corpus=${2:?corpus folder} seconds=${3:-20} count=${4:-1000}
 legato=${LEGATO:-.build/release/legato}
 command -v opusenc >/dev/null && command -v ffmpeg >/dev/null || { echo "install ffmpeg and opus-tools: apt-get install ffmpeg opus-tools" >&2; exit 1; }
 work=$(mktemp -d); trap 'rm -rf "$work"' EXIT
-python3 - "$corpus" > "$work/list" <<'PY'
+python3 - "$corpus" "$count" > "$work/list" <<'PY'
 import json, os, sys
-for line in open(os.path.join(sys.argv[1], "manifest.jsonl")):
+from collections import Counter
+folder, count, seen = sys.argv[1], int(sys.argv[2]), Counter()
+for line in open(os.path.join(folder, "manifest.jsonl")):
     row = json.loads(line)
-    if row["split"] in ("validation", "test"): print(os.path.join(sys.argv[1], row["path"]))
+    name = row.get("instrument", "").replace(" ", "_") or "-"
+    if row["split"] in ("validation", "test") and seen[name] < count:
+        seen[name] += 1
+        print(name, os.path.join(folder, row["path"]))
 PY
-measure() { "$legato" compare "$work/a.wav" "$work/b.wav" --json | sed "s|^{|{\"codec\":\"$1\",|" | tr -d '\n' >> "$work/rows"; echo >> "$work/rows"; }
-while read -r piece; do
+measure() { "$legato" compare "$work/a.wav" "$work/b.wav" --json | sed "s|^{|{\"instrument\":\"$name\",\"codec\":\"$1\",|" | tr -d '\n' >> "$work/rows"; echo >> "$work/rows"; }
+while read -r name piece; do
   # From the 20th second: past the beginning, where all pieces are alike.
   ffmpeg -nostdin -loglevel error -y -ss 20 -t "$seconds" -i "$piece" -bitexact "$work/a.wav"
   "$legato" encode "$work/a.wav" --codec "$package" --output "$work/a.safetensors" --quiet
@@ -29,9 +35,14 @@ done < "$work/list"
 python3 - "$work/rows" <<'PY'
 import json, sys
 rows = [json.loads(line) for line in open(sys.argv[1]) if line.strip()]
-print("| codec | pieces | mel distance | spectral convergence | log-magnitude |\n|---|---|---|---|---|")
-for codec in dict.fromkeys(row["codec"] for row in rows):
-    own = [row for row in rows if row["codec"] == codec]
-    mean = lambda key: sum(row[key] for row in own) / len(own)
-    print(f"| {codec} | {len(own)} | {mean('mel_distance'):.3f} | {mean('spectral_convergence'):.3f} | {mean('log_magnitude'):.3f} |")
+print("| instrument | codec | pieces | mel distance | spectral convergence | log-magnitude |\n|---|---|---|---|---|---|")
+def table(name, rows):
+    for codec in dict.fromkeys(row["codec"] for row in rows):
+        own = [row for row in rows if row["codec"] == codec]
+        mean = lambda key: sum(row[key] for row in own) / len(own)
+        print(f"| {name} | {codec} | {len(own)} | {mean('mel_distance'):.3f} | {mean('spectral_convergence'):.3f} | {mean('log_magnitude'):.3f} |")
+names = sorted({row["instrument"] for row in rows})
+if len(names) > 1:
+    for name in names: table(name.replace("_", " "), [row for row in rows if row["instrument"] == name])
+table("all", rows)
 PY

@@ -15,10 +15,11 @@ extension InfoReport {
       "backbone", "backbone",
       .object([
         "layers": .integer(b.layers), "width": .integer(b.width), "heads": .integer(b.heads),
-        "window": .integer(b.window), "sinks": .integer(b.sinks),
+        "window": .integer(b.window), "sinks": .integer(b.sinks), "noise_level": .bool(b.readsNoiseLevel),
       ]),
       "\(b.layers) layers of \(b.width), \(b.heads) heads, window \(b.window) latents "
-        + "(\(number(Double(b.window) / package.codec.codec.frameRate)) s), \(b.sinks) sinks")
+        + "(\(number(Double(b.window) / package.codec.codec.frameRate)) s), \(b.sinks) sinks"
+        + (b.readsNoiseLevel ? ", told how noisy its past is" : ""))
     report.add(
       "sampler", "sampler", .object(["blocks": .integer(s.blocks), "width": .integer(s.width)]),
       "rectified flow, \(s.blocks) blocks of \(s.width)")
@@ -28,7 +29,7 @@ extension InfoReport {
       .object([
         "temperature": .number(Double(g.temperature)), "steps": .integer(g.steps),
         "context_noise": .number(Double(g.contextNoise)), "noise_law": .text(g.noiseLaw.rawValue),
-      ]), "temperature \(g.temperature), \(g.steps) steps, context noise \(g.contextNoise)")
+      ]), "temperature \(g.temperature), \(g.steps) steps, context noise \(g.contextNoise), \(g.noiseLaw.rawValue)")
     report.addTraining(configuration.training)
     let inner = codec(package.codec)
     report.add(

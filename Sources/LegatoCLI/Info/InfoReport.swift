@@ -15,6 +15,7 @@ struct InfoReport {
     case text(String)
     case integer(Int)
     case number(Double)
+    case bool(Bool)
     case object([String: Value])
 
     func encode(to encoder: any Encoder) throws {
@@ -22,6 +23,7 @@ struct InfoReport {
       switch self {
       case .text(let text): try container.encode(text)
       case .integer(let integer): try container.encode(integer)
+      case .bool(let bool): try container.encode(bool)
       // JSON has no NaN.
       case .number(let number) where !number.isFinite: try container.encode("\(number)")
       case .number(let number): try container.encode(number)
@@ -67,6 +69,7 @@ struct InfoReport {
     switch value {
     case .text(let text): text
     case .integer(let integer): "\(integer)"
+    case .bool(let bool): "\(bool)"
     case .number(let number): Self.number(number)
     case .object(let object):
       object.sorted { $0.key < $1.key }.map { "\($0.key) \(text($0.value))" }.joined(separator: ", ")
