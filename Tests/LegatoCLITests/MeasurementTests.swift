@@ -290,9 +290,11 @@ import Testing
       try data.crop(piece: $0, start: 0, count: 4 * window)
     }
     try #require(clips.count >= 10)
-    for noise in [0, package.configuration.generation.contextNoise] {
+    let generation = package.configuration.generation
+    for noise in [0, generation.contextNoise] {
       let loss = LossByPosition(
-        of: package.model, on: clips, contextNoise: noise, engine: CPUEngine(threads: 2))
+        of: package.model, on: clips, contextNoise: noise, noiseLaw: generation.noiseLaw,
+        engine: CPUEngine(threads: 2))
       // Predicting zero velocity costs 2; the music's own ups and downs are in the standard error.
       let error = try #require(loss.stepError)
       #expect(loss.mean < 0.7, "\(loss.mean)")

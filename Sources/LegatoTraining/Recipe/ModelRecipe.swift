@@ -19,7 +19,7 @@ public struct ModelRecipe: Sendable, Equatable {
   /// Whether crops run over the end of a piece into the beginning of another, as endless music does.
   public var joinPieces = true
   /// Whether the backbone is told how much noise every latent carries.
-  public var noiseLevel = true
+  public var noiseLevel = false
   public var sampler = SamplerRecipe()
   public var transform = TransformRecipe()
   public var generation = GenerationRecipe()

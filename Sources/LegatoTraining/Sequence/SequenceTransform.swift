@@ -112,7 +112,7 @@ public struct SequenceTransform: Sendable, Hashable {
     switch kind {
     case .nextToken, .gaussianReplacement: (defaults.temperature, defaults.contextNoise) = (1.03, 0)
     case .linearNoise, .vpNoise: (defaults.temperature, defaults.contextNoise) = (1.07, min(0.2, 0.4 * kMax))
-    case .additiveNoise: (defaults.temperature, defaults.contextNoise) = (1.09, 0.6 * kMax)
+    case .additiveNoise: (defaults.temperature, defaults.contextNoise) = (1.08, min(0.3, 0.43 * kMax))
     }
     return defaults
   }
