@@ -119,7 +119,7 @@ struct Drift: ParsableCommand {
     let realLatents = try latents.map { try readLatents($0, settings) }
 
     let engine = CPUEngine(threads: threads.value)
-    let style = reporting.terminalProgress
+    let style = reporting.loggedProgress
     var bank = ExcerptBank()
     for sound in try seen?.measured(
       stretch: nil, threads: threads.value, label: "training recordings", style: style) ?? []
@@ -181,7 +181,7 @@ struct Drift: ParsableCommand {
       codecs.append((setting.package.codec.hash, setting))
     }
     let progress = ProgressLine(
-      "codec", total: codecs.count * chosen.count, unit: "recording", style: reporting.terminalProgress)
+      "codec", total: codecs.count * chosen.count, unit: "recording", style: reporting.loggedProgress)
     defer { progress.finish() }
     return try codecs.enumerated().map { number, codec in
       let package = codec.setting.package.codec
@@ -214,7 +214,7 @@ struct Drift: ParsableCommand {
   ) throws -> [DriftStudy.System] {
     let progress = SharedProgress(
       "generate", total: Double(settings.count * count) * seconds, unit: "second",
-      style: reporting.terminalProgress)
+      style: reporting.loggedProgress)
     defer { progress.finish() }
     return try settings.map { setting in
       // Sounds side by side: one thread each is the best use of a core.
@@ -259,7 +259,7 @@ struct Drift: ParsableCommand {
       let path = OutputNames.numbered(worstAudio, index + 1, of: settings.count)
       let piece = GeneratedPiece(
         path: path, format: .pcm16, seconds: seconds, prompt: nil, includesPrompt: false, picture: nil,
-        progress: reporting.terminalProgress)
+        progress: reporting.loggedProgress)
       _ = try piece.make(
         package: setting.package, options: setting.options(seed: seed + UInt64(system.report.worst)),
         threads: threads.value)

@@ -88,7 +88,7 @@ struct Instruments: ParsableCommand {
     }
     let chosen = known
     let progress = ProgressLine(
-      "continue", total: chosen.count, unit: "prompt", style: reporting.terminalProgress)
+      "continue", total: chosen.count, unit: "prompt", style: reporting.loggedProgress)
     let outcomes = try ParallelWork.map(chosen.count, threads: threads.value, done: { progress.update($0) }) {
       try outcome(of: chosen[$0], index: $0, package: package, classifier: classifier)
     }
@@ -127,7 +127,7 @@ struct Instruments: ParsableCommand {
   private func train(_ recordings: RealRecordings, codec: any AudioCodec) throws -> DiscriminantClassifier {
     let length = max(1, Int(seconds * LogMelAnalyser.frameRate)) * LogMelAnalyser.bands
     let progress = ProgressLine(
-      "learn", total: recordings.items.count, unit: "recording", style: reporting.terminalProgress)
+      "learn", total: recordings.items.count, unit: "recording", style: reporting.loggedProgress)
     let examples = try ParallelWork.map(
       recordings.items.count, threads: threads.value, done: { progress.update($0) }
     ) { index -> [DiscriminantClassifier.Example] in

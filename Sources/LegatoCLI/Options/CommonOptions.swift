@@ -15,6 +15,9 @@ extension OutputOptions {
   /// Progress for a task that a person watches: in a terminal only.
   var terminalProgress: ProgressStyle { quiet || json || !StandardError.isTerminal ? .quiet : .automatic }
 
+  /// Progress of minutes, that belongs in a log as well, where JSON is for the result alone.
+  var loggedProgress: ProgressStyle { quiet || json ? .quiet : .automatic }
+
   /// Progress that belongs in a log as well.
   var progress: ProgressStyle { quiet ? .quiet : json ? .json : .automatic }
 }
