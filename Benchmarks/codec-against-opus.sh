@@ -1,23 +1,19 @@
 #!/usr/bin/env bash
 # Reconstruction of a codec on held-out recordings beside Opus at 6, 12, 24 and 48 kb/s: one table, means over the pieces of each
 # instrument and over all.
-#   Benchmarks/codec-against-opus.sh CODEC_OR_MODEL_PACKAGE CORPUS [SECONDS_A_PIECE] [PIECES_AN_INSTRUMENT]
+#   Benchmarks/codec-against-opus.sh CODEC_OR_MODEL_PACKAGE CORPUS [SECONDS_A_PIECE]
 # CORPUS is a folder with manifest.jsonl; its validation and test pieces are used. Needs ffmpeg and opus-tools.
 set -euo pipefail
-package=${1:?codec or model package} corpus=${2:?corpus folder} seconds=${3:-20} count=${4:-1000}
+package=${1:?codec or model package} corpus=${2:?corpus folder} seconds=${3:-20}
 legato=${LEGATO:-.build/release/legato}
 command -v opusenc >/dev/null && command -v ffmpeg >/dev/null || { echo "install ffmpeg and opus-tools: apt-get install ffmpeg opus-tools" >&2; exit 1; }
 work=$(mktemp -d); trap 'rm -rf "$work"' EXIT
-python3 - "$corpus" "$count" > "$work/list" <<'PY'
+python3 - "$corpus" > "$work/list" <<'PY'
 import json, os, sys
-from collections import Counter
-folder, count, seen = sys.argv[1], int(sys.argv[2]), Counter()
-for line in open(os.path.join(folder, "manifest.jsonl")):
+for line in open(os.path.join(sys.argv[1], "manifest.jsonl")):
     row = json.loads(line)
     name = row.get("instrument", "").replace(" ", "_") or "-"
-    if row["split"] in ("validation", "test") and seen[name] < count:
-        seen[name] += 1
-        print(name, os.path.join(folder, row["path"]))
+    if row["split"] in ("validation", "test"): print(name, os.path.join(sys.argv[1], row["path"]))
 PY
 measure() { "$legato" compare "$work/a.wav" "$work/b.wav" --json | sed "s|^{|{\"instrument\":\"$name\",\"codec\":\"$1\",|" | tr -d '\n' >> "$work/rows"; echo >> "$work/rows"; }
 while read -r name piece; do

@@ -7,7 +7,6 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 work=${1:?a folder for corpus, latents and runs}
 swift build -c release --product legato
 legato=$PWD/.build/release/legato recipes=$PWD/Recipes/six-instruments
-export LEGATO_TORCH_PLUGIN=${LEGATO_TORCH_PLUGIN:-$PWD/.tools/torch-plugin/liblegato_torch.so}
 mkdir -p "$work" && cd "$work"
 # Piano, vibraphone, nylon guitar, cello, strings and flute: 24 hours, 17 GB.
 instruments=$(printf -- '--instrument %s ' 0 11 24 42 48 73)

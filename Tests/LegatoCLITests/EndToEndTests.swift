@@ -74,13 +74,14 @@ import Testing
     let settings = try info("tuned/package")["generation"] as? [String: Any]
     #expect(settings?["temperature"] as? Double == 0.75, "\(settings ?? [:])")
 
-    // Crops longer than any piece run on into others, where they may; a package keeps its law of noise.
+    // Crops longer than any piece run on into others, where they may; a package keeps its law of noise, and whether it is told the level.
     func long(_ joins: Bool) throws -> LegatoProcess.Result {
       try LegatoProcess.run(
         [
           "train", recipes + "/toy-model.yaml", "--set", "data.latents=latents", "--set", "steps=2", "--set",
           "batch_size=1", "--set", "data.crop_frames=4000", "--set", "model.join_pieces=\(joins)", "--set",
-          "model.transform.kind=additive-noise", "--output", "joined-\(joins)", "--threads", "1", "--quiet",
+          "model.transform.kind=additive-noise", "--set", "model.noise_level=true", "--output",
+          "joined-\(joins)", "--threads", "1", "--quiet",
         ], in: folder.url)
     }
     let refused = try long(false)
@@ -90,6 +91,13 @@ import Testing
     let law = try info("joined-true/package")["generation"] as? [String: Any]
     #expect(law?["noise_law"] as? String == "additive", "\(law ?? [:])")
     #expect(settings?["noise_law"] as? String == "linear")
+    for (package, told) in [("joined-true/package", true), ("tuned/package", false)] {
+      let backbone = try info(package)["backbone"] as? [String: Any]
+      #expect(backbone?["noise_level"] as? Bool == told)
+      let text = try LegatoProcess.run(["info", package], in: folder.url).text
+      #expect(
+        text.contains("told how noisy its past is") == told && text.contains(told ? "additive" : "linear"))
+    }
 
     // The codec fine-tuned first: the model goes on from weights that know another's latents, and says so.
     try legato(

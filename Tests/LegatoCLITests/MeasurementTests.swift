@@ -259,7 +259,8 @@ import Testing
         $0 < 16 * 16 ? 0 : 2 * $1
       }
     }
-    let loss = LossByPosition(of: model, on: clips, engine: CPUEngine(threads: 1))
+    let loss = LossByPosition(
+      of: model, on: clips, contextNoise: 0, noiseLaw: .linear, engine: CPUEngine(threads: 1))
     #expect(loss.window == 16 && loss.clips == 24)
     let error = try #require(loss.stepError)
     #expect(abs(loss.step - 4) < 4 * error && error < 0.2, "\(loss.step) ± \(error)")

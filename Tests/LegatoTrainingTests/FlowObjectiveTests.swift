@@ -29,4 +29,31 @@ import Testing
     let (own, shared) = (try average(false), try average(true))
     #expect(own != shared && abs(own - shared) < 0.02 * own, "\(own) and \(shared)")
   }
+
+  @Test func aModelThatIsToldOfNoiseIsToldItInTrainingAndEvaluation() throws {
+    var sizes = try #require(ContinuousModelConfiguration.preset("tiny"))
+    sizes.backbone.readsNoiseLevel = true
+    let told = try ContinuousModel(sizes, weights: RandomWeights(seed: 1, everywhere: 0.05))
+    sizes.backbone.readsNoiseLevel = false
+    let guessing = try ContinuousModel(sizes, weights: NamedWeights(told.weights, origin: "the told one"))
+    let latents = RandomStream(seed: 2, stream: 0).normal(49 * 16)
+    for kind in [SequenceTransform.Kind.nextToken, .additiveNoise] {
+      let batch = SequenceTransform(kind).apply(
+        LatentClips(latents: [latents], begins: [false], positions: 48, dimension: 16),
+        random: RandomStream(seed: 3, stream: 0))
+      func loss(_ model: ContinuousModel) -> Float {
+        FlowObjective(draws: 1, logitNormal: nil).loss(
+          model, batch, on: engine, random: RandomStream(seed: 4, stream: 0)
+        ).floats()[0]
+      }
+      #expect((loss(told) == loss(guessing)) == (kind == .nextToken))
+    }
+    for noise in [0, 0.5] as [Float] {
+      func mean(_ model: ContinuousModel) -> Double {
+        LossByPosition(of: model, on: [latents], contextNoise: noise, noiseLaw: .additive, engine: engine)
+          .mean
+      }
+      #expect((mean(told) == mean(guessing)) == (noise == 0))
+    }
+  }
 }

@@ -12,13 +12,13 @@ struct OutputOptions: ParsableArguments {
 }
 
 extension OutputOptions {
-  /// Progress for a task that a person watches: in a terminal only.
-  var terminalProgress: ProgressStyle { quiet || json || !StandardError.isTerminal ? .quiet : .automatic }
-
   /// Progress of minutes, that belongs in a log as well, where JSON is for the result alone.
   var loggedProgress: ProgressStyle { quiet || json ? .quiet : .automatic }
 
-  /// Progress that belongs in a log as well.
+  /// Progress for a task that a person watches: in a terminal only.
+  var terminalProgress: ProgressStyle { StandardError.isTerminal ? loggedProgress : .quiet }
+
+  /// Progress that belongs in a log as well, and is itself a result that a program may read.
   var progress: ProgressStyle { quiet ? .quiet : json ? .json : .automatic }
 }
 

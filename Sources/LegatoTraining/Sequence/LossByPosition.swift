@@ -28,8 +28,7 @@ public struct LossByPosition: Sendable, Codable, Hashable {
   ///   - contextNoise, noiseLaw: noise mixed into what the backbone reads, as in generation.
   ///   - draws: noise draws for each position.
   public init(
-    of model: ContinuousModel, on clips: [[Float]], contextNoise: Float = 0, noiseLaw: NoiseLaw = .linear,
-    draws: Int = 4,
+    of model: ContinuousModel, on clips: [[Float]], contextNoise: Float, noiseLaw: NoiseLaw, draws: Int = 4,
     engine: CPUEngine,
     progress: (Int) -> Void = { _ in }
   ) {

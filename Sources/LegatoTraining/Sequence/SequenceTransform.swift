@@ -103,9 +103,9 @@ public struct SequenceTransform: Sendable, Hashable {
     }
   }
 
-  /// Settings of generation that suited small models trained so (Documentation/architecture.md, "Level, temperature and
-  /// context noise"): as much noise that a noised past is taken for as loud as it is, and the temperature that makes up
-  /// for draws that vary too little.
+  /// Settings of generation to begin with: those that suited small models best that were trained on clean contexts, with
+  /// linear or with additive noise (Documentation/architecture.md, "Level, temperature and context noise"). The other
+  /// two kinds have those of their next of kin, which nobody has measured.
   public var generation: GenerationDefaults {
     var defaults = GenerationDefaults()
     defaults.noiseLaw = noiseLaw
@@ -121,8 +121,8 @@ public struct SequenceTransform: Sendable, Hashable {
   private func corrupt(
     _ inputs: inout [Float], isStart: [Float], items: Int, length: Int, dimension: Int, random: RandomStream
   ) -> [Float] {
-    var told = [Float](repeating: 0, count: items * length)
-    guard kind != .nextToken, kMax > 0 else { return told }
+    var noiseLevels = [Float](repeating: 0, count: items * length)
+    guard kind != .nextToken, kMax > 0 else { return noiseLevels }
     let noise = random.normal(inputs.count)
     // Levels have their own stream, so that noise does not depend on how they are drawn.
     let levels = RandomStream(seed: random.seed, stream: random.stream ^ 0x6c65_7665_6c73).uniform(
@@ -130,16 +130,16 @@ public struct SequenceTransform: Sendable, Hashable {
     for row in 0..<items * length where isStart[row] == 0 {
       let item = row / length
       let draw = perSequence ? levels[items * length + item] : levels[row]
-      told[row] =
+      noiseLevels[row] =
         switch kind {
         case .nextToken, .linearNoise, .vpNoise, .additiveNoise: draw * kMax
         case .gaussianReplacement: levels[row] < levels[items * length + item] * kMax ? 1 : 0
         }
-      let gains = noiseLaw.gains(told[row])
+      let gains = noiseLaw.gains(noiseLevels[row])
       for index in row * dimension..<(row + 1) * dimension {
         inputs[index] = gains.signal * inputs[index] + gains.noise * noise[index]
       }
     }
-    return told
+    return noiseLevels
   }
 }

@@ -106,7 +106,7 @@ public final class ModelTask: TrainingTask {
       if let asked = try? settings.configuration(latentDimension: model.configuration.latentDimension),
         asked != model.configuration
       {
-        notes.append("the model has the sizes of \(start), not the recipe's")
+        notes.append("the model is built like that of \(start), not as the recipe says")
       }
     }
     return notes
