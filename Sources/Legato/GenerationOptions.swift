@@ -12,6 +12,8 @@ public struct GenerationOptions: Sendable, Hashable {
   public var contextNoise: Float
   /// How it is mixed: the package's, as in training.
   public var noiseLaw: NoiseLaw
+  /// Factor of a latent before it is mixed and fed back; above 1 it makes up for energy that the draws lack.
+  public var feedbackGain: Float
 
   public init(seed: UInt64 = 0, defaults: GenerationDefaults = GenerationDefaults()) {
     self.seed = seed
@@ -19,6 +21,7 @@ public struct GenerationOptions: Sendable, Hashable {
     steps = defaults.steps
     contextNoise = defaults.contextNoise
     noiseLaw = defaults.noiseLaw
+    feedbackGain = defaults.feedbackGain
   }
 
   /// What is wrong with these numbers, in words; nil where nothing is.
@@ -27,6 +30,7 @@ public struct GenerationOptions: Sendable, Hashable {
     numbers.temperature = temperature
     numbers.steps = steps
     numbers.contextNoise = contextNoise
+    numbers.feedbackGain = feedbackGain
     return numbers.problem
   }
 }

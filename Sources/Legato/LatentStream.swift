@@ -106,11 +106,12 @@ public final class LatentStream {
     position += 1
   }
 
-  /// Runs the backbone on the last latent, mixed with context noise.
+  /// Runs the backbone on the last latent, turned up by the feedback gain and mixed with context noise.
   private func think() {
-    // What stands before the first latent was never noised in training.
+    // What stands before the first latent is learned, and was never noised in training.
     let level = position == 0 ? 0 : options.contextNoise
-    let gains = options.noiseLaw.gains(level)
+    var gains = options.noiseLaw.gains(level)
+    if position > 0 { gains.signal *= options.feedbackGain }
     random(purpose: 0).normal(into: noise, from: draws * dimension)
     let input = backbone.input(0)
     for index in 0..<dimension { input[index] = gains.signal * latent[index] + gains.noise * noise[index] }

@@ -16,8 +16,8 @@ struct Drift: ParsableCommand {
       distance and MMD of log-mel patches, level, spectral centroid, onsets, pitch salience, pitch classes, change, \
       silence, distance to the minute before (a loop or a drone repeats it) and, with --training, distance to the \
       nearest training excerpt (a copy has none). Real recordings give the spread of each, 5 to 95 %, and the floor; \
-      real recordings through the codec are measured beside them. All combinations of models, temperatures and context \
-      noises are measured. Models of one label differ in their training's seed: they get a mean and an interval.
+      real recordings through the codec are measured beside them. All combinations of models, temperatures, context \
+      noises and feedback gains are measured. Models of one label differ in their training's seed: they get a mean and an interval.
 
         legato drift --recordings data/held-out --training data/corpus --output out/drift
         legato drift --recordings data/held-out --count 1 --duration 1h --output out/hour
@@ -80,6 +80,10 @@ struct Drift: ParsableCommand {
   var temperature: [Float] = []
 
   @Option(
+    help: "Factor of a latent before it is fed back; repeat it for several. (default: the package's)")
+  var feedbackGain: [Float] = []
+
+  @Option(
     name: .shortAndLong, help: ArgumentHelp("Files to write, without their endings.", valueName: "path"))
   var output: String
 
@@ -101,12 +105,13 @@ struct Drift: ParsableCommand {
     }
     try GenerationDefaults.validate(contextNoise, as: \.contextNoise)
     try GenerationDefaults.validate(temperature, as: \.temperature)
+    try GenerationDefaults.validate(feedbackGain, as: \.feedbackGain)
   }
 
   func run() throws {
     let settings = try DriftSetting.all(
       models: model.isEmpty ? [PackageLocation.find(nil)] : model, temperatures: temperature,
-      contextNoises: contextNoise)
+      contextNoises: contextNoise, feedbackGains: feedbackGain)
     for ending in ["md", "svg", "json"] { try OutputNames.checkFolder(of: "\(output).\(ending)") }
     if let worstAudio {
       try OutputNames.checkWAV(worstAudio)
@@ -232,8 +237,7 @@ struct Drift: ParsableCommand {
       return DriftStudy.System(
         report: try DriftReport(system, reference: reference, latents: latents, engine: engine),
         group: setting.group, model: setting.package.path, codec: setting.package.codec.hash,
-        temperature: Double(setting.temperature), contextNoise: Double(setting.contextNoise),
-        steps: setting.package.configuration.generation.steps)
+        settings: setting.generation)
     }
   }
 

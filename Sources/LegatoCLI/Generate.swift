@@ -47,17 +47,7 @@ struct Generate: ParsableCommand {
 
   @OptionGroup var seed: SeedOption
 
-  @Option(help: "How daring: 0 to 10, below 1 is plainer, above wilder. (default: the package's)")
-  var temperature: Float?
-
-  @Option(help: "Steps to a latent, 1 to 1000: more is finer and slower. (default: the package's)")
-  var steps: Int?
-
-  @Option(
-    help:
-      "Noise mixed into what the model hears of itself, 0 to 1; steadies long pieces. (default: the package's)"
-  )
-  var contextNoise: Float?
+  @OptionGroup var settings: GenerationSettings
 
   @Option(help: "How many pieces, with the seeds from --seed on.")
   var count = 1
@@ -77,11 +67,6 @@ struct Generate: ParsableCommand {
     if case .seconds(let seconds) = duration, !GenerationLength.range.contains(seconds) {
       throw ValidationError("--duration is \(seconds) seconds; it must be from 0.1 s to 365d, or endless")
     }
-    var options = GenerationOptions()
-    options.temperature = temperature ?? options.temperature
-    options.steps = steps ?? options.steps
-    options.contextNoise = contextNoise ?? options.contextNoise
-    if let problem = options.problem { throw ValidationError(problem) }
     if !(1...100_000).contains(count) {
       throw ValidationError("--count is \(count); it must be from 1 to 100000")
     }
@@ -106,11 +91,8 @@ struct Generate: ParsableCommand {
     }
     let firstSeed = seed.value()
     for index in 1...count {
-      var options = GenerationOptions(
+      let options = settings.options(
         seed: firstSeed &+ UInt64(index - 1), defaults: package.configuration.generation)
-      options.temperature = temperature ?? options.temperature
-      options.steps = steps ?? options.steps
-      options.contextNoise = contextNoise ?? options.contextNoise
       let piece = GeneratedPiece(
         path: OutputNames.numbered(output, index, of: count), format: format, seconds: duration.seconds,
         prompt: recording, includesPrompt: includePrompt,

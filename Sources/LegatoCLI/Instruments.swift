@@ -55,13 +55,7 @@ struct Instruments: ParsableCommand {
   @Option(help: "The first prompt's seed.")
   var seed: UInt64 = 1
 
-  @Option(help: "Standard deviation of the noise that a latent starts from. (default: the package's)")
-  var temperature: Float?
-
-  @Option(
-    help: "Share of noise mixed into a latent before it is fed back. (default: the package's)")
-  var contextNoise: Float?
-
+  @OptionGroup var settings: GenerationSettings
   @OptionGroup var threads: ThreadsOption
   @OptionGroup var reporting: OutputOptions
 
@@ -70,8 +64,6 @@ struct Instruments: ParsableCommand {
       throw ValidationError("--prompt-seconds and --seconds must be from 1 to 600")
     }
     if let count, count < 1 { throw ValidationError("--count is \(count); it must be at least 1") }
-    try GenerationDefaults.validate([contextNoise].compactMap { $0 }, as: \.contextNoise)
-    try GenerationDefaults.validate([temperature].compactMap { $0 }, as: \.temperature)
   }
 
   func run() throws {
@@ -168,10 +160,7 @@ struct Instruments: ParsableCommand {
     else { return nil }
     let cut = min(Int(promptSeconds * Double(codec.sampleRate)), excerpt.frameCount)
     let engine = CPUEngine(threads: 1)
-    var options = GenerationOptions(
-      seed: seed + UInt64(index), defaults: package.configuration.generation)
-    options.temperature = temperature ?? options.temperature
-    options.contextNoise = contextNoise ?? options.contextNoise
+    let options = settings.options(seed: seed + UInt64(index), defaults: package.configuration.generation)
     let session = Session(package, options: options, threads: 1)
     try session.prompt(excerpt.slice(frames: 0..<cut).channels)
     var made = [[Float]](repeating: [], count: codec.channels)

@@ -24,6 +24,7 @@ import Testing
     ["--steps", "0"], ["--steps", "1001"], ["--steps", "few"], ["--temperature=-1"],
     ["--temperature", "nan"],
     ["--temperature", "11"], ["--context-noise", "1.5"], ["--context-noise", "nan"], ["--threads", "0"],
+    ["--feedback-gain", "0"], ["--feedback-gain", "2.1"], ["--feedback-gain", "nan"],
     ["--threads=-1"], ["--threads", "100000"], ["--count", "0"], ["--seed=-1"], ["--seed", "1.5"],
     ["--count", "2", "--output", "-"], ["--duration", "endless"], ["--include-prompt"], ["--output", ""],
     ["--output", "piece.mp3"], ["--format", "pcm12"], ["--nonsense"], ["surplus"],
@@ -75,7 +76,7 @@ import Testing
     let generate = LegatoCommand.helpMessage(for: Generate.self)
     for option in [
       "--model", "--duration", "--prompt", "--include-prompt", "--seed", "--temperature", "--steps",
-      "--context-noise",
+      "--context-noise", "--feedback-gain",
       "--threads", "--count", "--output", "--picture", "--json", "--quiet", "ffplay",
     ] {
       #expect(generate.contains(option), "the help of generate lacks '\(option)'")

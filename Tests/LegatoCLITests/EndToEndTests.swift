@@ -69,10 +69,12 @@ import Testing
     // A fine-tuning run starts from the package, and its recipe may say how to generate.
     try legato(
       "train", recipes + "/toy-model.yaml", "--from", "model/package", "--set", "data.latents=latents",
-      "--set", "steps=2", "--set", "model.generation.temperature=0.75", "--output", "tuned", "--threads", "1",
+      "--set", "steps=2", "--set", "model.generation.temperature=0.75", "--set",
+      "model.generation.feedback_gain=1.25", "--output", "tuned", "--threads", "1",
       "--quiet")
     let settings = try info("tuned/package")["generation"] as? [String: Any]
     #expect(settings?["temperature"] as? Double == 0.75, "\(settings ?? [:])")
+    #expect(settings?["feedback_gain"] as? Double == 1.25, "\(settings ?? [:])")
 
     // Crops longer than any piece run on into others, where they may; a package keeps its law of noise, and whether it is told the level.
     func long(_ joins: Bool) throws -> LegatoProcess.Result {

@@ -138,6 +138,12 @@ import Testing
     let warm = try drift("--model", "a", "--temperature", "0.7", "--temperature", "1", "--output", "warm")
     #expect(names(warm) == ["tiny-noise, temperature 0.7", "tiny-noise, temperature 1.0"])
     #expect(distances(warm[0]) != distances(warm[1]))
+    let loud = try drift("--model", "a", "--feedback-gain", "0.5", "--feedback-gain", "1", "--output", "loud")
+    #expect(names(loud) == ["tiny-noise, feedback gain 0.5", "tiny-noise, feedback gain 1.0"])
+    #expect(distances(loud[0]) != distances(loud[1]))
+    #expect((loud[0]["settings"] as? [String: Any])?["feedback_gain"] as? Double == 0.5)
+    let listed = try String(contentsOfFile: folder.path("loud.md"), encoding: .utf8)
+    #expect(listed.contains("feedback gain 0.5, 3 sounds"), "\(listed)")
 
     let group = try drift(
       "--model", "x=a", "--model", "x=b", "--output", "group", "--worst-audio", "worst.wav")

@@ -180,9 +180,9 @@ private enum Sounds {
       title: "Drift", method: "Eight.", reference: Sounds.reference.get(),
       systems: [
         .init(
-          report: report, group: "a", model: "m", codec: "c", temperature: 1, contextNoise: 0, steps: 8),
+          report: report, group: "a", model: "m", codec: "c", settings: .init()),
         .init(
-          report: report, group: "a", model: "n", codec: "c", temperature: 1, contextNoise: 0, steps: 8),
+          report: report, group: "a", model: "n", codec: "c", settings: .init()),
       ],
       real: real,
       reconstructions: [.init(codec: "c", report: real)])

@@ -134,6 +134,16 @@ import Testing
     #expect(try JSONDecoder().decode(BackboneConfiguration.self, from: before) == told)
   }
 
+  @Test func packagesOfBeforeHaveLinearNoiseAndNoGain() throws {
+    var now = GenerationDefaults()
+    (now.noiseLaw, now.feedbackGain) = (.additive, 1.04)
+    let data = try JSONEncoder().encode(now)
+    #expect(try JSONDecoder().decode(GenerationDefaults.self, from: data) == now)
+    let before = Data(#"{"temperature": 1.07, "steps": 8, "context_noise": 0.2}"#.utf8)
+    let old = try JSONDecoder().decode(GenerationDefaults.self, from: before)
+    #expect(old.noiseLaw == .linear && old.feedbackGain == 1 && old.steps == 8)
+  }
+
   @Test func onlyDistancesCount() throws {
     // What a stream sounds like after hours does not depend on how long it has run.
     let model = try Self.model()

@@ -19,7 +19,7 @@ import Testing
       let now = options(position)
       let latent = position == 0 ? model.start.floats() : Array(drawn.suffix(d))
       let level = position == 0 ? 0 : now.contextNoise
-      let signal = now.noiseLaw == .additive ? 1 : 1 - level
+      let signal = (now.noiseLaw == .additive ? 1 : 1 - level) * (position == 0 ? 1 : now.feedbackGain)
       let noise = RandomStream(seed: now.seed, stream: 0).normal(d, from: position * d)
       levels.append(level)
       past += (0..<d).map { signal * latent[$0] + level * noise[$0] }
@@ -62,6 +62,7 @@ import Testing
       options.contextNoise = position < 14 ? 0.1 : 0.4
       options.steps = position < 19 ? 8 : 3
       options.noiseLaw = position < 24 ? .linear : .additive
+      options.feedbackGain = position < 27 ? 1.05 : 0.9
       return options
     }
     let stream = LatentStream(model: model, engine: CPUEngine(threads: 2), options: options(0))

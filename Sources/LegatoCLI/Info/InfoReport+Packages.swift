@@ -29,9 +29,8 @@ extension InfoReport {
       .object([
         "temperature": .number(Double(g.temperature)), "steps": .integer(g.steps),
         "context_noise": .number(Double(g.contextNoise)), "noise_law": .text(g.noiseLaw.rawValue),
-      ]),
-      "temperature \(g.temperature), \(g.steps) steps, context noise \(g.contextNoise), \(g.noiseLaw.rawValue)"
-    )
+        "feedback_gain": .number(Double(g.feedbackGain)),
+      ]), g.summary)
     report.addTraining(configuration.training)
     let inner = codec(package.codec)
     report.add(

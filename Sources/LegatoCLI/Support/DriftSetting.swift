@@ -7,21 +7,20 @@ struct DriftSetting: Sendable {
   var package: ModelPackage
   /// As a person named it, or the package's own name where that tells it from others.
   var label: String
-  var temperature: Float
-  var contextNoise: Float
+  var generation: GenerationDefaults
   /// What tells it from all others.
   var name = ""
   /// The same for models that differ in their training's seed alone.
   var group = ""
 
   func options(seed: UInt64) -> GenerationOptions {
-    var options = GenerationOptions(seed: seed, defaults: package.configuration.generation)
-    (options.temperature, options.contextNoise) = (temperature, contextNoise)
-    return options
+    GenerationOptions(seed: seed, defaults: generation)
   }
 
   /// All combinations; `models` are PACKAGE or LABEL=PACKAGE.
-  static func all(models: [String], temperatures: [Float], contextNoises: [Float]) throws -> [DriftSetting] {
+  static func all(
+    models: [String], temperatures: [Float], contextNoises: [Float], feedbackGains: [Float]
+  ) throws -> [DriftSetting] {
     let named = try models.map { text -> (label: String?, package: ModelPackage) in
       let parts = text.split(separator: "=", maxSplits: 1)
       guard parts.count == 2, !FileManager.default.fileExists(atPath: text) else {
@@ -38,10 +37,14 @@ struct DriftSetting: Sendable {
       let defaults = package.configuration.generation
       for temperature in temperatures.isEmpty ? [defaults.temperature] : temperatures {
         for noise in contextNoises.isEmpty ? [defaults.contextNoise] : contextNoises {
-          settings.append(
-            DriftSetting(
-              package: package, label: label ?? (isAmbiguous ? package.path : own), temperature: temperature,
-              contextNoise: noise))
+          for gain in feedbackGains.isEmpty ? [defaults.feedbackGain] : feedbackGains {
+            var generation = defaults
+            (generation.temperature, generation.contextNoise) = (temperature, noise)
+            generation.feedbackGain = gain
+            settings.append(
+              DriftSetting(
+                package: package, label: label ?? (isAmbiguous ? package.path : own), generation: generation))
+          }
         }
       }
     }
@@ -49,13 +52,14 @@ struct DriftSetting: Sendable {
     func varies<Value: Hashable>(_ value: (DriftSetting) -> Value) -> Bool {
       Dictionary(grouping: settings, by: \.package.path).values.contains { Set($0.map(value)).count > 1 }
     }
-    let (variesInTemperature, variesInNoise) = (varies(\.temperature), varies(\.contextNoise))
+    let told: [(what: String, value: KeyPath<GenerationDefaults, Float>)] = [
+      ("temperature", \.temperature), ("context noise", \.contextNoise), ("feedback gain", \.feedbackGain),
+    ].filter { told in varies { $0.generation[keyPath: told.value] } }
     for index in settings.indices {
       let setting = settings[index]
-      var parts = [setting.label]
-      if variesInTemperature { parts.append("temperature \(setting.temperature)") }
-      if variesInNoise { parts.append("context noise \(setting.contextNoise)") }
-      settings[index].group = parts.joined(separator: ", ")
+      settings[index].group =
+        ([setting.label] + told.map { "\($0.what) \(setting.generation[keyPath: $0.value])" })
+        .joined(separator: ", ")
     }
     for index in settings.indices {
       let alike = settings.indices.filter { settings[$0].group == settings[index].group }

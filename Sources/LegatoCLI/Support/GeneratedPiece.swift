@@ -85,7 +85,7 @@ struct GeneratedPiece {
         name: package.configuration.name, path: package.path, licence: package.configuration.licence),
       settings: .init(
         temperature: options.temperature, steps: options.steps, contextNoise: options.contextNoise,
-        threads: session.threads, instructionSet: session.instructionSet))
+        feedbackGain: options.feedbackGain, threads: session.threads, instructionSet: session.instructionSet))
     return (report, pictureFailure)
   }
 }

@@ -8,12 +8,14 @@ struct GenerationReport: Encodable {
     var temperature: Float
     var steps: Int
     var contextNoise: Float
+    var feedbackGain: Float
     var threads: Int
     var instructionSet: String
 
     enum CodingKeys: String, CodingKey {
       case temperature, steps, threads
       case contextNoise = "context_noise"
+      case feedbackGain = "feedback_gain"
       case instructionSet = "instruction_set"
     }
   }

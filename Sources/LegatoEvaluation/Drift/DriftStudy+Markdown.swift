@@ -1,4 +1,5 @@
 import Foundation
+import LegatoModels
 
 extension DriftStudy {
   /// The report, short enough to be read; `picture` is the name of its picture.
@@ -66,8 +67,7 @@ extension DriftStudy {
     let report = system.report
     var lines = [
       "", "## \(report.name)", "",
-      "\(system.model), temperature \(Estimate.digits(system.temperature)), context noise "
-        + "\(Estimate.digits(system.contextNoise)), \(system.steps) steps, \(report.sounds.count) sounds.",
+      "\(system.model), \(system.settings.summary), \(report.sounds.count) sounds.",
       "",
     ]
     lines += table(of: report)

@@ -1,3 +1,5 @@
+import LegatoModels
+
 /// Several models and settings beside real music: the report that `legato drift` writes.
 public struct DriftStudy: Sendable, Codable {
   /// What everything was compared with.
@@ -38,23 +40,20 @@ public struct DriftStudy: Sendable, Codable {
     public var model: String
     /// Which real recordings, reconstructed by its codec, it is measured beside.
     public var codec: String
-    public var temperature: Double
-    public var contextNoise: Double
-    public var steps: Int
+    /// How it generated.
+    public var settings: GenerationDefaults
     /// Fréchet distance divided by that of the codec's reconstructions.
     public var ratio: Estimate?
 
     enum CodingKeys: String, CodingKey {
-      case report, group, model, codec, temperature, steps, ratio
-      case contextNoise = "context_noise"
+      case report, group, model, codec, settings, ratio
     }
 
     public init(
-      report: DriftReport, group: String, model: String, codec: String, temperature: Double,
-      contextNoise: Double, steps: Int
+      report: DriftReport, group: String, model: String, codec: String, settings: GenerationDefaults
     ) {
       (self.report, self.group, self.model, self.codec) = (report, group, model, codec)
-      (self.temperature, self.contextNoise, self.steps) = (temperature, contextNoise, steps)
+      self.settings = settings
     }
   }
 

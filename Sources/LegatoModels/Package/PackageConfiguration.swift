@@ -59,22 +59,32 @@ public struct GenerationDefaults: Codable, Sendable, Hashable {
   public var contextNoise: Float = 0.02
   /// How it is mixed: as in training.
   public var noiseLaw = NoiseLaw.linear
+  /// Factor of a latent before it is mixed and fed back.
+  public var feedbackGain: Float = 1
 
   public init() {}
 
-  /// Packages of before have no law: theirs was linear.
+  /// Packages of before have no law: theirs was linear; nor a gain.
   public init(from decoder: any Decoder) throws {
     let values = try decoder.container(keyedBy: CodingKeys.self)
     temperature = try values.decode(Float.self, forKey: .temperature)
     steps = try values.decode(Int.self, forKey: .steps)
     contextNoise = try values.decode(Float.self, forKey: .contextNoise)
     noiseLaw = try values.decodeIfPresent(NoiseLaw.self, forKey: .noiseLaw) ?? .linear
+    feedbackGain = try values.decodeIfPresent(Float.self, forKey: .feedbackGain) ?? 1
   }
 
   enum CodingKeys: String, CodingKey {
     case temperature, steps
     case contextNoise = "context_noise"
     case noiseLaw = "noise_law"
+    case feedbackGain = "feedback_gain"
+  }
+
+  /// In one line, as a person reads it.
+  public var summary: String {
+    "temperature \(temperature), \(steps) steps, context noise \(contextNoise) (\(noiseLaw.rawValue))"
+      + (feedbackGain == 1 ? "" : ", feedback gain \(feedbackGain)")
   }
 
   /// What is wrong with these numbers, in words; nil where nothing is.
@@ -82,6 +92,9 @@ public struct GenerationDefaults: Codable, Sendable, Hashable {
     if !(0...10).contains(temperature) { return "temperature is \(temperature); it must be from 0 to 10" }
     if !(1...1000).contains(steps) { return "steps is \(steps); it must be from 1 to 1000" }
     if !(0...1).contains(contextNoise) { return "context noise is \(contextNoise); it must be from 0 to 1" }
+    if !(0.5...2).contains(feedbackGain) {
+      return "feedback gain is \(feedbackGain); it must be from 0.5 to 2"
+    }
     return nil
   }
 }

@@ -32,6 +32,7 @@ public struct GenerationRecipe: Sendable, Equatable {
   public var temperature: Double?
   public var steps: Int?
   public var contextNoise: Double?
+  public var feedbackGain: Double?
 
   public init() {}
 }

@@ -93,6 +93,7 @@ extension GenerationRecipe {
     temperature = reader.double("temperature", in: .fromZero)
     steps = reader.int("steps", in: 1...1000)
     contextNoise = reader.double("context_noise", in: .fraction)
+    feedbackGain = reader.double("feedback_gain", in: .positive)
     reader.finish()
   }
 }

@@ -141,6 +141,7 @@ extension ModelRecipe {
       section.add("temperature", generation.temperature, absent: absent)
       section.add("steps", generation.steps, absent: absent)
       section.add("context_noise", generation.contextNoise, absent: absent)
+      section.add("feedback_gain", generation.feedbackGain, absent: absent)
     }
   }
 }

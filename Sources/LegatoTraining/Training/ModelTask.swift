@@ -72,6 +72,7 @@ public final class ModelTask: TrainingTask {
     generation.temperature = asked.temperature.map { Float($0) } ?? generation.temperature
     generation.steps = asked.steps ?? generation.steps
     generation.contextNoise = asked.contextNoise.map { Float($0) } ?? generation.contextNoise
+    generation.feedbackGain = asked.feedbackGain.map { Float($0) } ?? generation.feedbackGain
     if let problem = generation.problem {
       throw TrainingError("model.generation: \(problem)", "Change the recipe.")
     }
