@@ -64,7 +64,8 @@ let package = Package(
       name: "LegatoModelsTests", dependencies: ["Legato", "LegatoModels", "LegatoTorch"],
       swiftSettings: strict),
     .testTarget(
-      name: "LegatoEvaluationTests", dependencies: ["LegatoAudio", "LegatoEvaluation", "LegatoTensor"],
+      name: "LegatoEvaluationTests",
+      dependencies: ["LegatoAudio", "LegatoEvaluation", "LegatoModels", "LegatoTensor"],
       swiftSettings: strict),
     .testTarget(
       name: "LegatoTrainingTests", dependencies: ["LegatoModels", "LegatoTraining"], swiftSettings: strict),

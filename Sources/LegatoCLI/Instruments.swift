@@ -17,7 +17,8 @@ struct Instruments: ParsableCommand {
       through the model's codec, in a minute or two. \
       Then takes an excerpt from the middle of each prompt recording, lets the model continue it, and asks to which \
       instrument the continuation is nearest. The same question about what the recording itself goes on with, plain and \
-      through the codec, says how far the classifier is to be believed.
+      through the codec, says how far the classifier is to be believed. Medians of level, pitch salience, onsets and \
+      change show what a class does not: a continuation that is faint, out of tune or stuck.
 
         legato instruments --training data/corpus --prompts data/held-out
         legato instruments --training data/corpus --prompts data/corpus --split test --model runs/mine/package
@@ -175,11 +176,18 @@ struct Instruments: ParsableCommand {
     func heard(_ sound: AudioBuffer) throws -> String? {
       try Self.features(sound, engine: engine).map(classifier.classify)
     }
-    guard let real = try heard(excerpt.slice(frames: cut..<excerpt.frameCount)) else { return nil }
+    let (recorded, decoded) = (
+      excerpt.slice(frames: cut..<excerpt.frameCount), through.slice(frames: cut..<through.frameCount)
+    )
+    guard let real = try heard(recorded) else { return nil }
+    func measure(_ sound: AudioBuffer) throws -> MusicMeasure { try MusicMeasure(sound, engine: engine) }
     return .init(
       prompt: item.name, label: item.labels[label] ?? "", real: real,
-      codec: try heard(through.slice(frames: cut..<through.frameCount)) ?? "silence",
-      continuation: try heard(continuation) ?? "silence")
+      codec: try heard(decoded) ?? "silence", continuation: try heard(continuation) ?? "silence",
+      measures: seconds < 2
+        ? nil
+        : .init(
+          real: try measure(recorded), codec: try measure(decoded), continuation: try measure(continuation)))
   }
 
   private static func features(_ sound: AudioBuffer, engine: CPUEngine) throws -> [Double]? {

@@ -214,8 +214,15 @@ import Testing
     #expect((report["real"] as? [String: Any])?["value"] as? Double == 1)
     let results = try #require(report["results"] as? [[String: Any]])
     #expect(results.allSatisfy { $0["label"] as? String == $0["real"] as? String })
+    for result in results {
+      let measures = try #require(result["measures"] as? [String: [String: Double]])
+      let salience = try #require(measures["real"]?["pitch_salience"])
+      #expect((salience > 0.7) == (result["label"] as? String == "chord"), "\(salience)")
+      #expect(measures["continuation"]?["level_dbfs"] != measures["codec"]?["level_dbfs"])
+    }
     let text = try LegatoProcess.run(common, in: folder.url)
     #expect(text.text.contains("4 prompts") && text.text.contains("continuations by tiny-noise"))
+    #expect(text.text.contains("medians: recordings") && text.text.contains("pitch salience"), "\(text.text)")
     let unlabelled = try LegatoProcess.run(common + ["--label", "colour"], in: folder.url)
     #expect(unlabelled.status == 1 && unlabelled.error.contains("no recording has a 'colour'"))
   }

@@ -1,6 +1,7 @@
 import Foundation
 import LegatoAudio
 import LegatoEvaluation
+import LegatoModels
 import LegatoTensor
 import Testing
 

@@ -11,6 +11,22 @@ struct InstrumentReport: Encodable {
     var real: String
     var codec: String
     var continuation: String
+    /// Of the same three; nil under two seconds.
+    var measures: Measures?
+  }
+
+  /// How a recording goes on, plain and through the codec, and how the model does.
+  struct Measures: Encodable, Sendable {
+    var real: MusicMeasure
+    var codec: MusicMeasure
+    var continuation: MusicMeasure
+
+    /// The median of one figure over several prompts.
+    static func medians(_ all: [Measures], of figure: KeyPath<MusicMeasure, Double>) -> [Double] {
+      [\Self.real, \.codec, \.continuation].compactMap { which in
+        Statistics.median(all.map { $0[keyPath: which][keyPath: figure] })
+      }
+    }
   }
 
   var model: String
@@ -58,7 +74,7 @@ struct InstrumentReport: Encodable {
       line("continuations by \(model)", continuations), "", "continuations, prompts down and heard across:",
     ]
     let columns = classes + (results.contains { $0.continuation == "silence" } ? ["silence"] : [])
-    let width = (classes.map(\.count).max() ?? 0) + 2
+    let width = (classes + ["all"]).map(\.count).max().map { $0 + 2 } ?? 0
     let short = columns.map { String($0.prefix(12)) }
     lines.append("".padded(width) + short.map { $0.padded(14) }.joined())
     for name in classes {
@@ -67,9 +83,32 @@ struct InstrumentReport: Encodable {
         name.padding(toLength: width, withPad: " ", startingAt: 0)
           + columns.map { "\(row[$0] ?? 0)".padded(14) }.joined())
     }
+    lines += medians(width: width)
     if skipped > 0 {
       lines.append("\(skipped) recordings were left out: too short, silent, or of no known instrument")
     }
     return lines.joined(separator: "\n")
+  }
+
+  /// What is heard as its instrument may still be out of tune, faint or stuck.
+  private func medians(width: Int) -> [String] {
+    let figures: [(name: String, value: KeyPath<MusicMeasure, Double>, digits: Int)] = [
+      ("level, dBFS", \.levelDBFS, 1), ("pitch salience", \.pitchSalience, 2),
+      ("onsets a second", \.onsetsPerSecond, 1), ("change a second", \.changePerSecond, 2),
+    ]
+    let rows = (classes + ["all"]).compactMap { name -> String? in
+      let measured = results.filter { name == "all" || $0.label == name }.compactMap(\.measures)
+      guard !measured.isEmpty else { return nil }
+      return name.padding(toLength: width, withPad: " ", startingAt: 0)
+        + figures.map { figure in
+          Measures.medians(measured, of: figure.value).map { String(format: "%.\(figure.digits)f", $0) }
+            .joined(separator: " ").padded(20)
+        }.joined()
+    }
+    guard !rows.isEmpty else { return [] }
+    return [
+      "", "medians: recordings, the same through the codec, continuations",
+      "".padded(width) + figures.map { $0.name.padded(20) }.joined(),
+    ] + rows
   }
 }
