@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A package like Models/legato-first, from nothing, on two CPU cores: about seven hours. The model of the one that ships was trained
-# in five parts of different settings (its card tells them); the recipe keeps their sum.
+# in six parts of different settings, 21,120 updates (its card tells them); the recipe makes 20,000 of one.
 #   Scripts/train-legato-first.sh WORK_FOLDER
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -18,6 +18,6 @@ instruments=$(printf -- '--instrument %s ' 0 11 24 42 48 73)
 # In turn, though they need not be: latents do not depend on the decoder.
 "$legato" train "$recipes/decoder.yaml" --from codec-3/package --output decoder
 "$legato" train "$recipes/model.yaml" --output model
-# The model's package with the finished decoder. How it sounds best was found by listening and measuring: see its card.
+# The model's package with the finished decoder.
 rm -rf package && cp -R model/package package
 rm -rf package/codec && cp -R decoder/package package/codec

@@ -12,7 +12,8 @@ public struct GenerationOptions: Sendable, Hashable {
   public var contextNoise: Float
   /// How it is mixed: the package's, as in training.
   public var noiseLaw: NoiseLaw
-  /// Factor of a latent before it is mixed and fed back; above 1 it makes up for energy that the draws lack.
+  /// Factor of a latent before noise is mixed in and it is fed back, a prompt's latents included; above 1 it makes up for
+  /// energy that draws lack.
   public var feedbackGain: Float
 
   public init(seed: UInt64 = 0, defaults: GenerationDefaults = GenerationDefaults()) {

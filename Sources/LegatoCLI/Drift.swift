@@ -80,7 +80,9 @@ struct Drift: ParsableCommand {
   var temperature: [Float] = []
 
   @Option(
-    help: "Factor of a latent before it is fed back; repeat it for several. (default: the package's)")
+    help:
+      "How loud the model hears itself, 0.5 to 2: a factor of what is fed back; repeat it for several. (default: the package's)"
+  )
   var feedbackGain: [Float] = []
 
   @Option(

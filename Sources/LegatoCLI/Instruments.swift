@@ -184,7 +184,7 @@ struct Instruments: ParsableCommand {
     return .init(
       prompt: item.name, label: item.labels[label] ?? "", real: real,
       codec: try heard(decoded) ?? "silence", continuation: try heard(continuation) ?? "silence",
-      measures: seconds < 2
+      measures: min(recorded.duration, continuation.duration) < 2
         ? nil
         : .init(
           real: try measure(recorded), codec: try measure(decoded), continuation: try measure(continuation)))

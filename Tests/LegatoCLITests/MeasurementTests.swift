@@ -223,6 +223,17 @@ import Testing
     let text = try LegatoProcess.run(common, in: folder.url)
     #expect(text.text.contains("4 prompts") && text.text.contains("continuations by tiny-noise"))
     #expect(text.text.contains("medians: recordings") && text.text.contains("pitch salience"), "\(text.text)")
+    // A second is too short for medians; other settings give other continuations.
+    func levels(_ arguments: String...) throws -> [Double?] {
+      let report = try #require(
+        try objects(LegatoProcess.run(common + arguments + ["--json"], in: folder.url)).first)
+      return (report["results"] as? [[String: Any]] ?? []).map {
+        ($0["measures"] as? [String: [String: Double]])?["continuation"]?["level_dbfs"]
+      }
+    }
+    #expect(try levels("--seconds", "1") == [nil, nil, nil, nil])
+    let own = try levels()
+    #expect(try own.count == 4 && levels("--feedback-gain", "2") != own && levels("--steps", "3") != own)
     let unlabelled = try LegatoProcess.run(common + ["--label", "colour"], in: folder.url)
     #expect(unlabelled.status == 1 && unlabelled.error.contains("no recording has a 'colour'"))
   }

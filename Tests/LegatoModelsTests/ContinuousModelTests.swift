@@ -142,6 +142,9 @@ import Testing
     let before = Data(#"{"temperature": 1.07, "steps": 8, "context_noise": 0.2}"#.utf8)
     let old = try JSONDecoder().decode(GenerationDefaults.self, from: before)
     #expect(old.noiseLaw == .linear && old.feedbackGain == 1 && old.steps == 8)
+    #expect(old.problem == nil && now.problem == nil)
+    now.feedbackGain = 2.5
+    #expect(now.problem?.contains("from 0.5 to 2") == true)
   }
 
   @Test func onlyDistancesCount() throws {

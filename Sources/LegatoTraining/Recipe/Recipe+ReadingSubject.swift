@@ -90,10 +90,10 @@ extension SamplerRecipe {
 
 extension GenerationRecipe {
   fileprivate mutating func read(from reader: RecipeReader) {
-    temperature = reader.double("temperature", in: .fromZero)
+    temperature = reader.double("temperature", in: .temperature)
     steps = reader.int("steps", in: 1...1000)
     contextNoise = reader.double("context_noise", in: .fraction)
-    feedbackGain = reader.double("feedback_gain", in: .positive)
+    feedbackGain = reader.double("feedback_gain", in: .gain)
     reader.finish()
   }
 }
