@@ -109,9 +109,9 @@ public final class LatentStream {
   /// Runs the backbone on the last latent, turned up by the feedback gain and mixed with context noise.
   private func think() {
     // What stands before the first latent is learned, and was never noised in training.
-    let level = position == 0 ? 0 : options.contextNoise
+    let (level, gain) = position == 0 ? (0, 1) : (options.contextNoise, options.feedbackGain)
     var gains = options.noiseLaw.gains(level)
-    if position > 0 { gains.signal *= options.feedbackGain }
+    gains.signal *= gain
     random(purpose: 0).normal(into: noise, from: draws * dimension)
     let input = backbone.input(0)
     for index in 0..<dimension { input[index] = gains.signal * latent[index] + gains.noise * noise[index] }

@@ -67,6 +67,7 @@ import Testing
       #expect(report["limited_samples"] is Int)
       #expect((report["model"] as? [String: Any])?["name"] as? String == "tiny-noise")
       #expect((report["settings"] as? [String: Any])?["steps"] as? Int == 8)
+      #expect((report["settings"] as? [String: Any])?["feedback_gain"] as? Double == 1)
     }
     _ = try generate("--duration", "1", "--seed", "6", "--output", "alone.wav")
     #expect(try bytes("take-2.wav") == bytes("alone.wav"))

@@ -74,7 +74,7 @@ struct InstrumentReport: Encodable {
       line("continuations by \(model)", continuations), "", "continuations, prompts down and heard across:",
     ]
     let columns = classes + (results.contains { $0.continuation == "silence" } ? ["silence"] : [])
-    let width = (classes + ["all"]).map(\.count).max().map { $0 + 2 } ?? 0
+    let width = (classes.map(\.count).max() ?? 0) + 2
     let short = columns.map { String($0.prefix(12)) }
     lines.append("".padded(width) + short.map { $0.padded(14) }.joined())
     for name in classes {
@@ -96,8 +96,9 @@ struct InstrumentReport: Encodable {
       ("level, dBFS", \.levelDBFS, 1), ("pitch salience", \.pitchSalience, 2),
       ("onsets a second", \.onsetsPerSecond, 1), ("change a second", \.changePerSecond, 2),
     ]
-    let rows = (classes + ["all"]).compactMap { name -> String? in
-      let measured = results.filter { name == "all" || $0.label == name }.compactMap(\.measures)
+    let groups = classes.map { name in (name, results.filter { $0.label == name }) } + [("all", results)]
+    let rows = groups.compactMap { name, members -> String? in
+      let measured = members.compactMap(\.measures)
       guard !measured.isEmpty else { return nil }
       return name.padding(toLength: width, withPad: " ", startingAt: 0)
         + figures.map { figure in

@@ -62,6 +62,10 @@ public struct GenerationDefaults: Codable, Sendable, Hashable {
   /// Factor of a latent before it is mixed and fed back.
   public var feedbackGain: Float = 1
 
+  /// What ``temperature`` and ``feedbackGain`` may be.
+  public static let temperatures: ClosedRange<Float> = 0...10
+  public static let feedbackGains: ClosedRange<Float> = 0.5...2
+
   public init() {}
 
   /// Packages of before have no law: theirs was linear; nor a gain.
@@ -89,10 +93,10 @@ public struct GenerationDefaults: Codable, Sendable, Hashable {
 
   /// What is wrong with these numbers, in words; nil where nothing is.
   public var problem: String? {
-    if !(0...10).contains(temperature) { return "temperature is \(temperature); it must be from 0 to 10" }
+    if !Self.temperatures.contains(temperature) { return "temperature is \(temperature); it must be from 0 to 10" }
     if !(1...1000).contains(steps) { return "steps is \(steps); it must be from 1 to 1000" }
     if !(0...1).contains(contextNoise) { return "context noise is \(contextNoise); it must be from 0 to 1" }
-    if !(0.5...2).contains(feedbackGain) {
+    if !Self.feedbackGains.contains(feedbackGain) {
       return "feedback gain is \(feedbackGain); it must be from 0.5 to 2"
     }
     return nil

@@ -1,3 +1,5 @@
+import LegatoModels
+
 extension CodecRecipe {
   mutating func read(from reader: RecipeReader) {
     preset = reader.choice("preset", default: preset)
@@ -90,10 +92,10 @@ extension SamplerRecipe {
 
 extension GenerationRecipe {
   fileprivate mutating func read(from reader: RecipeReader) {
-    temperature = reader.double("temperature", in: .temperature)
+    temperature = reader.double("temperature", in: .within(GenerationDefaults.temperatures))
     steps = reader.int("steps", in: 1...1000)
     contextNoise = reader.double("context_noise", in: .fraction)
-    feedbackGain = reader.double("feedback_gain", in: .gain)
+    feedbackGain = reader.double("feedback_gain", in: .within(GenerationDefaults.feedbackGains))
     reader.finish()
   }
 }

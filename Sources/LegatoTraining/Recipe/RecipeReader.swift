@@ -1,3 +1,4 @@
+import Foundation
 import Yams
 
 /// Reads one section of a recipe, strictly: every getter checks type and range, and `finish()` reports the
@@ -224,8 +225,11 @@ struct NumberRange: Sendable {
   static let fromZero = NumberRange(text: "from 0 up") { $0 >= 0 }
   static let fraction = NumberRange(text: "from 0 to 1") { (0...1).contains($0) }
   static let belowOne = NumberRange(text: "from 0 to below 1") { (0..<1).contains($0) }
-  /// As `GenerationDefaults` takes them.
-  static let temperature = NumberRange(text: "from 0 to 10") { (0...10).contains($0) }
-  static let gain = NumberRange(text: "from 0.5 to 2") { (0.5...2).contains($0) }
   static let any = NumberRange(text: "") { _ in true }
+
+  static func within(_ range: ClosedRange<Float>) -> NumberRange {
+    NumberRange(text: String(format: "from %g to %g", range.lowerBound, range.upperBound)) {
+      range.contains(Float($0))
+    }
+  }
 }
