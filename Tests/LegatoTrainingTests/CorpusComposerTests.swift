@@ -114,8 +114,8 @@ import Testing
   }
 
   @Test func figuresFillTheirBars() {
-    #expect(Style.all.count == 21)
-    for style in Style.all {
+    #expect(Manner.all.count == 21)
+    for style in Manner.all {
       #expect(!style.textures.isEmpty && !style.modes.isEmpty && style.tempo.lowerBound > 40, "\(style.name)")
       #expect(!style.figures.isEmpty && !style.manner.isEmpty, "\(style.name)")
       for (meter, bars) in style.figures {
@@ -123,7 +123,7 @@ import Testing
       }
     }
     #expect(Instrument.catalogue.count == 105)
-    #expect(Instrument.catalogue.allSatisfy { !Style.suited(to: $0).isEmpty })
+    #expect(Instrument.catalogue.allSatisfy { !Manner.suited(to: $0).isEmpty })
   }
 
   @Test func instrumentsAreFoundByNameFamilyAndNumber() throws {

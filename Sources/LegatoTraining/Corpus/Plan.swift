@@ -20,7 +20,7 @@ struct Plan: Sendable {
 
   let instrument: Instrument
   let seed: UInt64
-  let style: Style
+  let style: Manner
   let meter: Meter
   let tonality: Tonality
   /// The tempo is in beats per minute, before it is fitted to the length.
@@ -36,7 +36,7 @@ struct Plan: Sendable {
   init(instrument: Instrument, seed: UInt64, seconds: Double) {
     var random = SeededGenerator(seed: seed, path: 1)
     (self.instrument, self.seed) = (instrument, seed)
-    let style = random.pick(Style.suited(to: instrument))
+    let style = random.pick(Manner.suited(to: instrument))
     self.style = style
     meter = random.pick([Meter.fourFour, .threeFour, .sixEight].filter { style.figures[$0] != nil })
     tonality = Tonality(tonic: random.int(0...11), mode: random.pick(style.modes))

@@ -1,5 +1,5 @@
 /// A manner of writing that one piece keeps from beginning to end.
-struct Style: Sendable {
+struct Manner: Sendable {
   let name: String
   let textures: [Instrument.Texture]
   /// Beats per minute.
@@ -41,7 +41,7 @@ struct Style: Sendable {
   }
 
   /// Name, textures, tempo, melody, modes, manner, traits, and figures by meter.
-  static let all: [Style] = """
+  static let all: [Manner] = """
     ballad|keyboard plucked|62 84|moderate|major minor minor|broken chords under a singing melody|\
       wide pedal rubato 0.05|4/4 01232123 01231323 0.123.2. 01213121 0.1.2.1. 6/8 012321 012323 01.321
     nocturne|keyboard|56 72|calm|major minor|wide left-hand arpeggios under an expressive melody|\
@@ -88,9 +88,9 @@ struct Style: Sendable {
       4/4 0..00.2. 0.0.2.0a 0..3..2a 00.02.3. 0.2.3.2a
     walking line|bass|104 144|none|major minor dorian|a walking line of even notes|\
       root rubato 0 gate 0.92 swing 0.6|4/4 012a 021a 032a 01.a2.1a 3/4 02a 01a
-    """.split(separator: "\n").map { Style($0) }
+    """.split(separator: "\n").map { Manner($0) }
 
-  static func suited(to instrument: Instrument) -> [Style] {
+  static func suited(to instrument: Instrument) -> [Manner] {
     all.filter { $0.textures.contains(instrument.texture) }.filter { style in
       switch style.name {
       // Harps, harpsichords and electric pianos do not stride.
