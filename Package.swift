@@ -72,7 +72,8 @@ let package = Package(
     .testTarget(
       name: "LegatoCLITests",
       dependencies: [
-        "LegatoAudio", "LegatoCLI", "LegatoCodecs", "LegatoModels", "LegatoTensor", "LegatoTraining",
+        "Legato", "LegatoAudio", "LegatoCLI", "LegatoCodecs", "LegatoEvaluation", "LegatoModels", "LegatoTensor",
+        "LegatoTraining",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: strict),
   ]

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A package like Models/legato-first, from nothing, on two CPU cores: about seven hours. The model of the one that ships was trained
+# A package like Models/legato-first, from nothing, on two CPU cores: about eight hours. The model of the one that ships was trained
 # in six parts of different settings, 21,120 updates (its card tells them); the recipe makes 20,000 of one.
 #   Scripts/train-legato-first.sh WORK_FOLDER
 set -euo pipefail
@@ -21,3 +21,13 @@ instruments=$(printf -- '--instrument %s ' 0 11 24 42 48 73)
 # The model's package with the finished decoder.
 rm -rf package && cp -R model/package package
 rm -rf package/codec && cp -R decoder/package package/codec
+# A style for each instrument, five minutes each; they join the package one by one.
+from=package
+for style in "piano 1 acoustic grand piano" "vibraphone 1 vibraphone" "guitar 1 nylon guitar" "cello 1.02 cello" \
+  "strings 1.02 string ensemble" "flute 1.02 flute"; do
+  read -r name gain instrument <<< "$style"
+  "$legato" train "$recipes/../style.yaml" --from "$from" --set data.latents=latents --set "model.style.name=$name" \
+    --set "model.style.pieces=instrument=$instrument" --set "model.style.feedback_gain=$gain" --output "style-$name"
+  from=style-$name/package
+done
+cp -R "$from/styles" package/

@@ -15,6 +15,8 @@ public struct GenerationOptions: Sendable, Hashable {
   /// Factor of a latent before noise is mixed in and it is fed back, a prompt's latents included; above 1 it makes up for
   /// energy that draws lack.
   public var feedbackGain: Float
+  /// One of ``ModelPackage/styles``; nil for the model without one. It may change while the music plays.
+  public var style: Style?
 
   public init(seed: UInt64 = 0, defaults: GenerationDefaults = GenerationDefaults()) {
     self.seed = seed
@@ -33,6 +35,15 @@ public struct GenerationOptions: Sendable, Hashable {
     numbers.contextNoise = contextNoise
     numbers.feedbackGain = feedbackGain
     return numbers.problem
+  }
+}
+
+extension ModelPackage {
+  /// The package's own settings, in one of its styles, where it has some: seeds that follow each other take them in turn.
+  public func options(seed: UInt64 = 0) -> GenerationOptions {
+    var options = GenerationOptions(seed: seed, defaults: configuration.generation)
+    if !styles.isEmpty { options.style = styles[Int(seed % UInt64(styles.count))] }
+    return options
   }
 }
 

@@ -6,7 +6,9 @@ import LegatoTensor
 /// Belongs to one thread. Memory and time per frame do not grow. A latent that is not finite or runs away is
 /// drawn again from the last good state, with other noise, and counted.
 public final class LatentStream {
-  public var options: GenerationOptions
+  public var options: GenerationOptions {
+    didSet { if options.style != oldValue.style { takeStyle() } }
+  }
   /// Latents drawn or fed since the start.
   public private(set) var position = 0
   /// How often a bad latent made the stream go back to its last good state.
@@ -16,7 +18,9 @@ public final class LatentStream {
   private let state: StreamState
   private let backbone: Plan
   private let sampler: Plan
-  private let start: [Float]
+  private let model: ContinuousModel
+  /// What stands before the first latent.
+  private var start: [Float]
   private let fingerprint: UInt64
   /// The latent drawn or fed last, `[dimension]`, normalised: what the next is made from.
   public private(set) var latent: [Float]
@@ -34,13 +38,20 @@ public final class LatentStream {
 
   public init(model: ContinuousModel, engine: CPUEngine, options: GenerationOptions) {
     self.options = options
+    self.model = model
     let state = StreamState(engine: engine)
     let dimension = model.configuration.latentDimension
     let width = model.configuration.backbone.width
     var cache = model.backbone.makeState(in: state)
-    backbone = engine.record(inputs: [.init([1, 1, dimension]), .init([1, 1, 1]), .init([1], .int32)]) {
-      inputs in
-      [model.backbone(inputs[0], noise: inputs[1], positions: inputs[2], state: &cache)]
+    let sinks = [PlanInput](
+      repeating: .init(model.backbone.sinkShape), count: 2 * model.configuration.backbone.layers)
+    backbone = engine.record(
+      inputs: [.init([1, 1, dimension]), .init([1, 1, 1]), .init([1], .int32)] + sinks
+    ) { inputs in
+      [
+        model.backbone(
+          inputs[0], noise: inputs[1], positions: inputs[2], sinks: Array(inputs[3...]), state: &cache)
+      ]
     }
     sampler = engine.record(
       inputs: [
@@ -60,6 +71,7 @@ public final class LatentStream {
     noise.initialize(repeating: 0)
     checkpoint = .allocate(byteCount: state.byteCount, alignment: 64)
     state.save(into: checkpoint)
+    takeStyle()
   }
 
   deinit {
@@ -106,10 +118,22 @@ public final class LatentStream {
     position += 1
   }
 
+  /// Puts the style's sinks in place: the next latent hears them. One of another model is not taken.
+  private func takeStyle() {
+    if let style = options.style, !style.fits(model) { options.style = nil }
+    for (index, values) in model.backbone.sinks(of: options.style).enumerated() {
+      _ = backbone.input(3 + index).update(fromContentsOf: values)
+    }
+    start = (options.style?.weights.first { $0.name == model.start.name } ?? model.start).floats()
+    if position == 0 { (latent, checkpointLatent) = (start, start) }
+  }
+
   /// Runs the backbone on the last latent, turned up by the feedback gain and mixed with context noise.
   private func think() {
     // What stands before the first latent is learned, and was never noised in training.
-    let (level, gain) = position == 0 ? (0, 1) : (options.contextNoise, options.feedbackGain)
+    let (level, gain) =
+      position == 0
+      ? (0, 1) : (options.contextNoise, options.feedbackGain * (options.style?.feedbackGain ?? 1))
     var gains = options.noiseLaw.gains(level)
     gains.signal *= gain
     random(purpose: 0).normal(into: noise, from: draws * dimension)

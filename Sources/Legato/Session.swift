@@ -35,7 +35,7 @@ public final class Session {
     let codec = package.codec.codec
     latents = LatentStream(
       model: package.model, engine: engine,
-      options: options ?? GenerationOptions(defaults: package.configuration.generation))
+      options: options ?? package.options())
     decoderState = StreamState(engine: engine)
     decoder = codec.makeDecoder(engine: engine, stream: decoderState)
     pending = codec.delay
@@ -47,8 +47,10 @@ public final class Session {
 
   /// Makes the music continue a recording: planar samples in ±1 at the session's rate and channel count.
   ///
-  /// Only as much of its end is encoded as attention can reach. Call it before the first chunk. Throws ``GenerationError`` where rate, channels or length do not fit.
-  public func prompt(_ audio: [[Float]]) throws {
+  /// Only as much of its end is encoded as attention can reach. Call it before the first chunk. The style becomes the one
+  /// of the package's that the recording is likest, unless `keepsStyle`.
+  /// Throws ``GenerationError`` where rate, channels or length do not fit.
+  public func prompt(_ audio: [[Float]], keepsStyle: Bool = false) throws {
     let codec = package.codec.codec
     let length = audio.first?.count ?? 0
     guard audio.count == channels, audio.allSatisfy({ $0.count == length }) else {
@@ -67,6 +69,7 @@ public final class Session {
     }
     let encoder = codec.makeEncoder(engine: engine, stream: StreamState(engine: engine))
     var block = [Float](repeating: 0, count: channels * codec.samplesPerFrame)
+    var encoded: [Float] = []
     // The newest whole frames: what is cut off is the beginning.
     let offset = length - frames * codec.samplesPerFrame
     for frame in 0..<frames {
@@ -76,8 +79,15 @@ public final class Session {
           block[channel * codec.samplesPerFrame + index] = audio[channel][first + index]
         }
       }
-      try block.withUnsafeBufferPointer {
-        let latent = encoder.step($0)
+      block.withUnsafeBufferPointer { encoded += encoder.step($0) }
+    }
+    if !keepsStyle, !package.styles.isEmpty {
+      options.style = .nearest(to: encoded, among: package.styles)
+    }
+    let dimension = codec.latentDimension
+    try encoded.withUnsafeBufferPointer { all in
+      for frame in 0..<frames {
+        let latent = UnsafeBufferPointer(rebasing: all[frame * dimension..<(frame + 1) * dimension])
         try latents.feed(latent)
         // The decoder hears the prompt too, so that its state fits what follows.
         _ = decoder.step(latent)

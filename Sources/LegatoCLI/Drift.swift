@@ -85,6 +85,8 @@ struct Drift: ParsableCommand {
   )
   var feedbackGain: [Float] = []
 
+  @OptionGroup var style: StyleOption
+
   @Option(
     name: .shortAndLong, help: ArgumentHelp("Files to write, without their endings.", valueName: "path"))
   var output: String
@@ -113,7 +115,8 @@ struct Drift: ParsableCommand {
   func run() throws {
     let settings = try DriftSetting.all(
       models: model.isEmpty ? [PackageLocation.find(nil)] : model, temperatures: temperature,
-      contextNoises: contextNoise, feedbackGains: feedbackGain)
+      contextNoises: contextNoise, feedbackGains: feedbackGain, style: style)
+    for setting in settings { _ = try setting.options(seed: seed) }
     for ending in ["md", "svg", "json"] { try OutputNames.checkFolder(of: "\(output).\(ending)") }
     if let worstAudio {
       try OutputNames.checkWAV(worstAudio)
@@ -228,7 +231,8 @@ struct Drift: ParsableCommand {
       let workers = min(threads.value, count)
       let rollouts = try ParallelWork.map(count, threads: workers) { number in
         try DriftRollout(
-          package: setting.package, options: setting.options(seed: seed + UInt64(number)), seconds: seconds,
+          package: setting.package, options: try setting.options(seed: seed + UInt64(number)),
+          seconds: seconds,
           stretch: bin, keepsLatents: latents != nil, threads: max(1, threads.value / workers),
           made: progress.add)
       }
@@ -239,7 +243,7 @@ struct Drift: ParsableCommand {
       return DriftStudy.System(
         report: try DriftReport(system, reference: reference, latents: latents, engine: engine),
         group: setting.group, model: setting.package.path, codec: setting.package.codec.hash,
-        settings: setting.generation)
+        settings: setting.generation, style: setting.styleText)
     }
   }
 
@@ -264,10 +268,11 @@ struct Drift: ParsableCommand {
     for (index, (setting, system)) in zip(settings, study.systems).enumerated() {
       let path = OutputNames.numbered(worstAudio, index + 1, of: settings.count)
       let piece = GeneratedPiece(
-        path: path, format: .pcm16, seconds: seconds, prompt: nil, includesPrompt: false, picture: nil,
+        path: path, format: .pcm16, seconds: seconds, prompt: nil, includesPrompt: false, keepsStyle: true,
+        picture: nil,
         progress: reporting.loggedProgress)
       _ = try piece.make(
-        package: setting.package, options: setting.options(seed: seed + UInt64(system.report.worst)),
+        package: setting.package, options: try setting.options(seed: seed + UInt64(system.report.worst)),
         threads: threads.value)
       if !reporting.quiet, !reporting.json { try StandardOutput.line(path) }
     }

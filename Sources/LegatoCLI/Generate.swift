@@ -16,6 +16,7 @@ struct Generate: ParsableCommand {
 
         legato generate --duration 5m --seed 7 --output piece.wav
         legato generate --prompt mine.wav --include-prompt --output more.wav
+        legato generate --style flute --output flute.wav     (`legato info` lists the styles)
         legato generate --count 4 --output take.wav     (take-1.wav … take-4.wav)
         legato generate --duration endless --output - | ffplay -nodisp -i -
         legato generate --duration endless --output - | aplay
@@ -91,11 +92,10 @@ struct Generate: ParsableCommand {
     }
     let firstSeed = seed.value()
     for index in 1...count {
-      let options = settings.options(
-        seed: firstSeed &+ UInt64(index - 1), defaults: package.configuration.generation)
+      let options = try settings.options(seed: firstSeed &+ UInt64(index - 1), package: package)
       let piece = GeneratedPiece(
         path: OutputNames.numbered(output, index, of: count), format: format, seconds: duration.seconds,
-        prompt: recording, includesPrompt: includePrompt,
+        prompt: recording, includesPrompt: includePrompt, keepsStyle: settings.style.isChosen,
         picture: picture.map { OutputNames.numbered($0, index, of: count) },
         progress: reporting.terminalProgress)
       let (report, failure) = try piece.make(package: package, options: options, threads: threads.threads)

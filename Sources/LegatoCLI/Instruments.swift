@@ -161,9 +161,9 @@ struct Instruments: ParsableCommand {
     else { return nil }
     let cut = min(Int(promptSeconds * Double(codec.sampleRate)), excerpt.frameCount)
     let engine = CPUEngine(threads: 1)
-    let options = settings.options(seed: seed + UInt64(index), defaults: package.configuration.generation)
+    let options = try settings.options(seed: seed + UInt64(index), package: package)
     let session = Session(package, options: options, threads: 1)
-    try session.prompt(excerpt.slice(frames: 0..<cut).channels)
+    try session.prompt(excerpt.slice(frames: 0..<cut).channels, keepsStyle: settings.style.isChosen)
     var made = [[Float]](repeating: [], count: codec.channels)
     let wanted = excerpt.frameCount - cut
     while made[0].count < wanted {

@@ -74,12 +74,33 @@ public struct Backbone: Sendable {
   }
 
   /// The next positions of a stream.
-  public func callAsFunction(_ latents: Tensor, noise: Tensor, positions: Tensor, state: inout State)
-    -> Tensor
-  {
+  ///
+  /// - Parameter sinks: keys and values of every layer in turn, as ``sinks(of:)`` gives them, each of ``sinkShape``; nil for
+  ///   the model's own.
+  public func callAsFunction(
+    _ latents: Tensor, noise: Tensor, positions: Tensor, sinks: [Tensor]? = nil, state: inout State
+  ) -> Tensor {
     var x = enter(latents, noise)
-    for index in blocks.indices { x = blocks[index](x, positions: positions, state: &state.blocks[index]) }
+    for index in blocks.indices {
+      x = blocks[index](
+        x, positions: positions, sinks: sinks.map { ($0[2 * index], $0[2 * index + 1]) },
+        state: &state.blocks[index])
+    }
     return norm(x)
+  }
+
+  /// Keys and values of the sinks of every layer in turn, each of ``sinkShape``: a style's, or the model's own.
+  public func sinks(of style: Style?) -> [[Float]] {
+    let replaced = Dictionary(style?.weights.map { ($0.name, $0) } ?? [], uniquingKeysWith: { $1 })
+    return blocks.flatMap { block in
+      let (keys, values) = block.attention.sinks(replaced: replaced)
+      return [keys, values]
+    }
+  }
+
+  /// `[sinks, heads, headDimension]`.
+  public var sinkShape: [Int] {
+    [configuration.sinks, configuration.heads, configuration.width / configuration.heads]
   }
 
   private func enter(_ latents: Tensor, _ noise: Tensor) -> Tensor {

@@ -56,17 +56,36 @@ public struct CausalSelfAttention: Sendable {
   }
 
   /// The next positions of a stream: x `[B, T, width]`, positions int32 `[T]`, consecutive.
-  public func callAsFunction(_ x: Tensor, positions: Tensor, state: inout State) -> Tensor {
+  ///
+  /// - Parameter sinks: what ``sinks(replaced:)`` gives, each `[sinks, heads, headDimension]`; nil for the learned ones.
+  public func callAsFunction(
+    _ x: Tensor, positions: Tensor, sinks given: (keys: Tensor, values: Tensor)? = nil, state: inout State
+  ) -> Tensor {
     let (q, k, v) = project(x, positions: positions)
     let mixed = q.attentionStream(
-      keys: k, values: v, sinks: sinks(on: x.backend), cache: &state.cache, position: positions,
+      keys: k, values: v, sinks: given ?? sinks(on: x.backend), cache: &state.cache, position: positions,
       window: window)
     return output(mixed.reshape(x.shape))
   }
 
-  private func sinks(on backend: any Backend) -> (keys: Tensor, values: Tensor) {
+  /// Keys and values of the sinks as attention sees them, `[sinks, heads, headDimension]`: the learned ones, or those that
+  /// bear their names.
+  public func sinks(replaced: [String: Weight] = [:]) -> (keys: [Float], values: [Float]) {
+    let still = still
+    let keys = (replaced[sinkKeys.name] ?? sinkKeys).floats()
+    return (
+      keys.indices.map { keys[$0] * still[$0 % headDimension] },
+      (replaced[sinkValues.name] ?? sinkValues).floats()
+    )
+  }
+
+  /// 1 in the dimensions that do not turn.
+  private var still: [Float] {
     let half = headDimension / 2
-    let still = (0..<headDimension).map { $0 % half < rotaryPairs ? Float(0) : 1 }
+    return (0..<headDimension).map { $0 % half < rotaryPairs ? 0 : 1 }
+  }
+
+  private func sinks(on backend: any Backend) -> (keys: Tensor, values: Tensor) {
     let keys = backend.tensor(of: sinkKeys) * backend.tensor(still, shape: [headDimension])
     return (keys, backend.tensor(of: sinkValues))
   }

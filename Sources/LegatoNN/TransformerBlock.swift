@@ -3,7 +3,7 @@ import LegatoTensor
 /// A pre-norm transformer block: attention, then a GELU feed-forward layer, each added to its input.
 public struct TransformerBlock: Sendable {
   private let attentionNorm: RMSNorm
-  private let attention: CausalSelfAttention
+  public let attention: CausalSelfAttention
   private let feedForwardNorm: RMSNorm
   private let expand: Linear
   private let contract: Linear
@@ -32,8 +32,10 @@ public struct TransformerBlock: Sendable {
     feed(x + attention(attentionNorm(x), positions: positions))
   }
 
-  public func callAsFunction(_ x: Tensor, positions: Tensor, state: inout State) -> Tensor {
-    feed(x + attention(attentionNorm(x), positions: positions, state: &state))
+  public func callAsFunction(
+    _ x: Tensor, positions: Tensor, sinks: (keys: Tensor, values: Tensor)? = nil, state: inout State
+  ) -> Tensor {
+    feed(x + attention(attentionNorm(x), positions: positions, sinks: sinks, state: &state))
   }
 
   private func feed(_ x: Tensor) -> Tensor { x + contract(expand(feedForwardNorm(x)).gelu()) }

@@ -1,5 +1,6 @@
 import Foundation
 import LegatoAudio
+import LegatoTraining
 import Testing
 
 @testable import LegatoCLI
@@ -101,12 +102,72 @@ import Testing
         text.contains("told how noisy its past is") == told && text.contains(told ? "additive" : "linear"))
     }
 
+    // A style leaves the model as it is, byte by byte; a second one joins the first.
+    let prepared = try JSONDecoder().decode(
+      LatentIndex.self, from: Data(contentsOf: URL(fileURLWithPath: folder.path("latents/latents.json"))))
+    let instrument = try #require(prepared.pieces.first { $0.split == .train }?.labels["instrument"])
+    let pieces = "model.style.pieces=instrument=\(instrument)"
+    func learn(_ name: String, from package: String, _ more: String...) throws -> LegatoProcess.Result {
+      try LegatoProcess.run(
+        [
+          "train", recipes + "/style.yaml", "--from", package, "--set", "data.latents=latents", "--set",
+          "model.style.name=\(name)", "--set", "steps=2", "--set", "data.crop_frames=96", "--set",
+          "batch_size=2", "--output", "style-\(name)", "--threads", "1", "--quiet",
+        ] + more.flatMap { ["--set", $0] }, in: folder.url)
+    }
+    let one = try learn("one", from: "model/package", pieces)
+    try #require(one.status == 0, "\(one.error)")
+    let two = try learn("two", from: "style-one/package")
+    try #require(two.status == 0, "\(two.error)")
+    for file in ["model.safetensors", "codec/codec.safetensors", "config.json", "README.md"] {
+      #expect(
+        try Data(contentsOf: URL(fileURLWithPath: folder.path("model/package/" + file)))
+          == Data(contentsOf: URL(fileURLWithPath: folder.path("style-two/package/" + file))), "\(file)")
+    }
+    #expect(try info("style-two/package")["styles"] as? [String] == ["one", "two"])
+    #expect(try info("model/package")["styles"] == nil)
+    let styles = ["one", "two"].map { folder.path("style-two/package/styles/\($0).safetensors") }
+    #expect(
+      try Data(contentsOf: URL(fileURLWithPath: styles[0]))
+        == Data(contentsOf: URL(fileURLWithPath: folder.path("style-one/package/styles/one.safetensors"))))
+    for refused in [
+      (
+        try learn("three", from: "model/package", "model.style.pieces=instrument=tuba"),
+        "instrument=\(instrument)"
+      ),
+      (try learn("four", from: "model/package", "model.style.pieces=tuba"), "label=value"),
+      (try learn("no good", from: "model/package"), "a name of letters"),
+    ] { #expect(refused.0.status != 0 && refused.0.error.contains(refused.1), "\(refused.0.error)") }
+    let orphan = try LegatoProcess.run(
+      ["train", recipes + "/style.yaml", "--set", "data.latents=latents", "--output", "orphan", "--quiet"],
+      in: folder.url)
+    #expect(orphan.status != 0 && orphan.error.contains("--from"), "\(orphan.error)")
+    func sound(_ style: String) throws -> Data {
+      try legato(
+        "generate", "--model", "style-two/package", "--style", style, "--duration", "1", "--seed", "1",
+        "--output", "style.wav", "--quiet")
+      return try Data(contentsOf: URL(fileURLWithPath: folder.path("style.wav")))
+    }
+    let sounds = try ["one", "two", "none"].map(sound)
+    #expect(Set(sounds).count == 3)
+    #expect(sounds[..<2].contains(try sound("any")))
+
+    let leaving = try LegatoProcess.run(
+      [
+        "train", recipes + "/toy-model.yaml", "--from", "style-two/package", "--set", "data.latents=latents",
+        "--set", "steps=1", "--output", "left", "--threads", "1",
+      ], in: folder.url)
+    #expect(leaving.status == 0 && leaving.error.contains("are left behind"), "\(leaving.error)")
+    #expect(try info("left/package")["styles"] == nil)
+
     // The codec fine-tuned first: the model goes on from weights that know another's latents, and says so.
     try legato(
       "train", recipes + "/toy-codec.yaml", "--from", "codec/package", "--set", "data.corpus=corpus", "--set",
       "steps=2", "--output", "codec2", "--threads", "1", "--quiet")
     try legato(
       "prepare", "corpus", "--codec", "codec2/package", "--output", "latents2", "--excerpts", "0", "--quiet")
+    let apart = try learn("five", from: "model/package", "data.latents=latents2")
+    #expect(apart.status != 0 && apart.error.contains("of another codec"), "\(apart.error)")
     let other = try LegatoProcess.run(
       [
         "train", recipes + "/toy-model.yaml", "--from", "model/package", "--set", "data.latents=latents2",

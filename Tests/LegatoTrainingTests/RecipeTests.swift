@@ -231,8 +231,36 @@ private func problems(_ yaml: String, settings: [String] = []) -> [String] {
     #expect(order.first == "kind" && order.last == "model" && order.count == 16)
   }
 
+  @Test func stylesNeedANameAndALabel() throws {
+    func recipe(_ style: String) throws -> Recipe {
+      try Recipe(yaml: "kind: model\ndata: { latents: x }\nmodel: { style: \(style) }\n")
+    }
+    let style = try recipe("{ name: grand, pieces: instrument=acoustic grand piano }")
+    guard case .model(let settings) = style.subject else {
+      Issue.record("no model")
+      return
+    }
+    #expect(settings.style == StyleRecipe(name: "grand", pieces: .init("instrument=acoustic grand piano")))
+    #expect(settings.style?.pieces?.value == "acoustic grand piano")
+    #expect(try Recipe(yaml: style.yaml) == style)
+    guard case .model(let louder) = try recipe("{ name: a, feedback_gain: 1.02 }").subject else { return }
+    #expect(louder.style == StyleRecipe(name: "a", feedbackGain: 1.02))
+    for (text, told) in [
+      ("{ name: a, feedback_gain: 3 }", "from 0.5 to 2"), ("{ name: any }", "a name of letters"),
+      ("{ name: a/b }", "a name of letters"),
+      ("{ name: a, pieces: flute }", "label=value"), ("{ name: a, pieces: =flute }", "label=value"),
+      ("{ pieces: instrument=flute }", "a style needs a name"), ("{ nmae: a }", "did you mean `name`"),
+    ] {
+      do {
+        _ = try recipe(text)
+        Issue.record("\(text) was taken")
+      } catch { #expect("\(error)".contains(told), "\(error)") }
+    }
+  }
+
   @Test(arguments: [
-    "toy-codec", "toy-model", "small-codec", "small-model", "finetune-codec", "finetune-model", "cam-150m",
+    "toy-codec", "toy-model", "small-codec", "small-model", "finetune-codec", "finetune-model", "style",
+    "cam-150m",
     "legato-first/codec-1", "legato-first/codec-2", "legato-first/codec-3", "legato-first/decoder",
     "legato-first/model", "solo-piano/codec-waveform", "solo-piano/codec", "solo-piano/model",
     "solo-piano/model-without-noise",

@@ -68,4 +68,18 @@ import Testing
     let begun = try gains(SequenceTransform(.additiveNoise, kMax: 1), begins: true)
     #expect(begun[0] == (0, 0) && begun[1].signal > 0.99)
   }
+
+  @Test func whatIsContextOnlyDoesNotCount() {
+    let clip = [Float](repeating: 1, count: (length + 1) * dimension)
+    let batch = SequenceTransform(.linearNoise, kMax: 0.5).apply(
+      LatentClips(
+        latents: [clip, clip, clip], begins: [false, true, false], counted: [20, 20, 0], positions: length,
+        dimension: dimension),
+      random: RandomStream(seed: 5, stream: 6))
+    // Without a start frame, position 19 is the one that predicts latent 20; with one, position 20.
+    for (item, first) in [(0, 19), (1, 20), (2, 0)] {
+      let mask = batch.mask[item * length..<(item + 1) * length]
+      #expect(Array(mask) == (0..<length).map { $0 < first ? 0 : 1 })
+    }
+  }
 }

@@ -31,6 +31,9 @@ extension InfoReport {
         "context_noise": .number(Double(g.contextNoise)), "noise_law": .text(g.noiseLaw.rawValue),
         "feedback_gain": .number(Double(g.feedbackGain)),
       ]), g.summary)
+    if !package.styles.isEmpty {
+      report.add("styles", "styles", .list(package.styles.map(\.name)))
+    }
     report.addTraining(configuration.training)
     let inner = codec(package.codec)
     report.add(

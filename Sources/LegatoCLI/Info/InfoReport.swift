@@ -17,6 +17,7 @@ struct InfoReport {
     case number(Double)
     case bool(Bool)
     case object([String: Value])
+    case list([String])
 
     func encode(to encoder: any Encoder) throws {
       var container = encoder.singleValueContainer()
@@ -28,6 +29,7 @@ struct InfoReport {
       case .number(let number) where !number.isFinite: try container.encode("\(number)")
       case .number(let number): try container.encode(number)
       case .object(let object): try container.encode(object)
+      case .list(let texts): try container.encode(texts)
       }
     }
   }
@@ -71,6 +73,7 @@ struct InfoReport {
     case .integer(let integer): "\(integer)"
     case .bool(let bool): "\(bool)"
     case .number(let number): Self.number(number)
+    case .list(let texts): texts.joined(separator: ", ")
     case .object(let object):
       object.sorted { $0.key < $1.key }.map { "\($0.key) \(text($0.value))" }.joined(separator: ", ")
     }

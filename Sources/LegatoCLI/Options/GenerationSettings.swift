@@ -22,18 +22,25 @@ struct GenerationSettings: ParsableArguments {
   )
   var feedbackGain: Float?
 
+  @OptionGroup var style: StyleOption
+
   func validate() throws {
-    if let problem = options(seed: 0, defaults: GenerationDefaults()).problem {
-      throw ValidationError(problem)
-    }
+    var options = GenerationOptions()
+    apply(to: &options)
+    if let problem = options.problem { throw ValidationError(problem) }
   }
 
-  func options(seed: UInt64, defaults: GenerationDefaults) -> GenerationOptions {
-    var options = GenerationOptions(seed: seed, defaults: defaults)
+  /// Throws ``CommandError`` where the package lacks the style.
+  func options(seed: UInt64, package: ModelPackage) throws -> GenerationOptions {
+    var options = try style.options(seed: seed, package: package)
+    apply(to: &options)
+    return options
+  }
+
+  private func apply(to options: inout GenerationOptions) {
     options.temperature = temperature ?? options.temperature
     options.steps = steps ?? options.steps
     options.contextNoise = contextNoise ?? options.contextNoise
     options.feedbackGain = feedbackGain ?? options.feedbackGain
-    return options
   }
 }

@@ -18,7 +18,7 @@ struct DriftRollout: Sendable {
     package: ModelPackage, options: GenerationOptions, seconds: Double, stretch: Double, keepsLatents: Bool,
     threads: Int, made: (Double) -> Void
   ) throws {
-    let name = "seed \(options.seed)"
+    let name = "seed \(options.seed)" + (options.style.map { " (\($0.name))" } ?? "")
     let session = Session(package, options: options, threads: threads)
     var limiter = TruePeakLimiter(sampleRate: session.sampleRate, channels: session.channels)
     let meter = try StretchMeter(

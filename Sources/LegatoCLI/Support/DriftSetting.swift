@@ -8,18 +8,35 @@ struct DriftSetting: Sendable {
   /// As a person named it, or the package's own name where that tells it from others.
   var label: String
   var generation: GenerationDefaults
+  var style: StyleOption
   /// What tells it from all others.
   var name = ""
   /// The same for models that differ in their training's seed alone.
   var group = ""
 
-  func options(seed: UInt64) -> GenerationOptions {
-    GenerationOptions(seed: seed, defaults: generation)
+  /// Throws ``CommandError`` where the package lacks the style.
+  func options(seed: UInt64) throws -> GenerationOptions {
+    var options = try style.options(seed: seed, package: package)
+    options.temperature = generation.temperature
+    options.contextNoise = generation.contextNoise
+    options.feedbackGain = generation.feedbackGain
+    return options
+  }
+
+  /// What the reports say of the style; nil where the package has none.
+  var styleText: String? {
+    if package.styles.isEmpty { return nil }
+    switch style.style {
+    case .any: return "styles by seed"
+    case .none: return "no style"
+    case .named(let name): return "style \(name)"
+    }
   }
 
   /// All combinations; `models` are PACKAGE or LABEL=PACKAGE.
   static func all(
-    models: [String], temperatures: [Float], contextNoises: [Float], feedbackGains: [Float]
+    models: [String], temperatures: [Float], contextNoises: [Float], feedbackGains: [Float],
+    style: StyleOption
   ) throws -> [DriftSetting] {
     let named = try models.map { text -> (label: String?, package: ModelPackage) in
       let parts = text.split(separator: "=", maxSplits: 1)
@@ -43,7 +60,8 @@ struct DriftSetting: Sendable {
             generation.feedbackGain = gain
             settings.append(
               DriftSetting(
-                package: package, label: label ?? (isAmbiguous ? package.path : own), generation: generation))
+                package: package, label: label ?? (isAmbiguous ? package.path : own), generation: generation,
+                style: style))
           }
         }
       }

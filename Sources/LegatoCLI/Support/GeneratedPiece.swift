@@ -13,6 +13,8 @@ struct GeneratedPiece {
   var seconds: Double?
   var prompt: AudioBuffer?
   var includesPrompt: Bool
+  /// Whether the style stays what the options say, whatever the prompt is like.
+  var keepsStyle: Bool
   var picture: String?
   var progress: ProgressStyle
 
@@ -34,7 +36,7 @@ struct GeneratedPiece {
     let session = Session(package, options: options, threads: threads)
     var join: PromptJoin?
     if let prompt {
-      try session.prompt(prompt.channels)
+      try session.prompt(prompt.channels, keepsStyle: keepsStyle)
       if includesPrompt { join = PromptJoin(prompt, delay: codec.delay) }
     }
     let source = ChunkSource(session, seconds: seconds)
@@ -84,7 +86,8 @@ struct GeneratedPiece {
       model: .init(
         name: package.configuration.name, path: package.path, licence: package.configuration.licence),
       settings: .init(
-        temperature: options.temperature, steps: options.steps, contextNoise: options.contextNoise,
+        style: session.options.style?.name, temperature: options.temperature, steps: options.steps,
+        contextNoise: options.contextNoise,
         feedbackGain: options.feedbackGain, threads: session.threads, instructionSet: session.instructionSet))
     return (report, pictureFailure)
   }

@@ -5,6 +5,8 @@ import LegatoModels
 /// What `legato generate` says about a piece.
 struct GenerationReport: Encodable {
   struct Settings: Encodable {
+    /// Nil for the model without a style.
+    var style: String?
     var temperature: Float
     var steps: Int
     var contextNoise: Float
@@ -13,7 +15,7 @@ struct GenerationReport: Encodable {
     var instructionSet: String
 
     enum CodingKeys: String, CodingKey {
-      case temperature, steps, threads
+      case style, temperature, steps, threads
       case contextNoise = "context_noise"
       case feedbackGain = "feedback_gain"
       case instructionSet = "instruction_set"
@@ -61,7 +63,8 @@ struct GenerationReport: Encodable {
         ? "\(number(seconds, 1)) s to standard output" : "\(path)  \(number(seconds, 1)) s"
     ]
     if let picture { lines.append("\(picture)  waveform and spectrogram") }
-    lines.append("seed \(seed)  model \(model.name) (\(model.licence))")
+    lines.append(
+      "seed \(seed)  model \(model.name) (\(model.licence))" + (settings.style.map { "  style \($0)" } ?? ""))
     lines.append(
       "real-time factor \(number(realTimeFactor, 2)) (seconds of sound a second), first sound after "
         + "\(number(firstAudioMilliseconds, 0)) ms, \(settings.threads) \(settings.threads == 1 ? "thread" : "threads"), \(settings.instructionSet)"

@@ -67,7 +67,7 @@ extension DriftStudy {
     let report = system.report
     var lines = [
       "", "## \(report.name)", "",
-      "\(system.model), \(system.settings.summary), \(report.sounds.count) sounds.",
+      "\(system.model), \(system.settings.summary)\(system.style.map { ", \($0)" } ?? ""), \(report.sounds.count) sounds.",
       "",
     ]
     lines += table(of: report)

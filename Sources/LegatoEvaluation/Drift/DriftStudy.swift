@@ -42,18 +42,21 @@ public struct DriftStudy: Sendable, Codable {
     public var codec: String
     /// How it generated.
     public var settings: GenerationDefaults
+    /// In words; nil where the package has no styles.
+    public var style: String?
     /// Fréchet distance divided by that of the codec's reconstructions.
     public var ratio: Estimate?
 
     enum CodingKeys: String, CodingKey {
-      case report, group, model, codec, settings, ratio
+      case report, group, model, codec, settings, style, ratio
     }
 
     public init(
-      report: DriftReport, group: String, model: String, codec: String, settings: GenerationDefaults
+      report: DriftReport, group: String, model: String, codec: String, settings: GenerationDefaults,
+      style: String? = nil
     ) {
       (self.report, self.group, self.model, self.codec) = (report, group, model, codec)
-      self.settings = settings
+      (self.settings, self.style) = (settings, style)
     }
   }
 

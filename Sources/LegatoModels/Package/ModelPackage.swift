@@ -7,7 +7,8 @@ import LegatoTensor
   import Foundation
 #endif
 
-/// A folder that holds everything to generate: `config.json`, `model.safetensors`, `codec/`, and a model card.
+/// A folder that holds everything to generate: `config.json`, `model.safetensors`, `codec/`, a model card,
+/// and perhaps `styles/`.
 ///
 /// Loaded once; any number of sessions run on it. All of it is immutable.
 public struct ModelPackage: Sendable {
@@ -18,10 +19,15 @@ public struct ModelPackage: Sendable {
   public let configuration: ModelConfigurationFile
   public let model: ContinuousModel
   public let codec: CodecPackage
+  /// By name.
+  public let styles: [Style]
 
   /// A package in memory, such as a model in training.
-  public init(model: ContinuousModel, codec: CodecPackage, configuration: ModelConfigurationFile) {
+  public init(
+    model: ContinuousModel, codec: CodecPackage, configuration: ModelConfigurationFile, styles: [Style] = []
+  ) {
     path = ""
+    self.styles = styles
     self.model = model
     self.codec = codec
     self.configuration = configuration
@@ -36,6 +42,7 @@ public struct ModelPackage: Sendable {
     }
     model = try ContinuousModel(
       configuration.model, weights: PackageFiles.weights(path + "/model.safetensors"))
+    styles = try Style.all(in: path, of: model)
     codec = try CodecPackage(path: path + "/codec")
     let dimension = codec.codec.latentDimension
     guard dimension == configuration.model.latentDimension else {
@@ -59,19 +66,30 @@ public struct ModelPackage: Sendable {
     }
   }
 
+  /// README.md; empty where it is missing.
+  public var card: String {
+    (try? String(contentsOf: URL(fileURLWithPath: path + "/README.md"), encoding: .utf8)) ?? ""
+  }
+
   /// Bytes of all weights.
   public var weightByteCount: Int { (model.weights + codec.codec.weights).reduce(0) { $0 + $1.byteCount } }
 
-  /// Writes a package: `card` becomes its README.md. The codec's folder is copied. Matrices are stored in `format`.
+  /// Writes a package: `card` becomes its README.md. The codec's folder is copied. Matrices are stored in `format`, or as they are
+  /// where it is nil. `styles` must be of a model with these weights in this format.
   public static func write(
     to path: String, configuration: ModelConfigurationFile, weights: [Weight],
-    format: WeightFormat = .float32,
-    codec: CodecPackage, card: String
+    format: WeightFormat? = .float32, styles: [Style] = [], codec: CodecPackage, card: String
   ) throws {
     var configuration = configuration
     configuration.codec = codec.configuration.codec
     try PackageFiles.writeFolder(path) { folder in
-      try SafetensorsWriter.write(weights.map { $0.stored(as: format) }, to: folder + "/model.safetensors")
+      let stored = format.map { format in weights.map { $0.stored(as: format) } } ?? weights
+      try SafetensorsWriter.write(stored, to: folder + "/model.safetensors")
+      if !styles.isEmpty {
+        let model = try ContinuousModel(
+          configuration.model, weights: NamedWeights(stored, origin: folder + "/model.safetensors"))
+        for style in styles { try style.write(toPackage: folder, of: model) }
+      }
       try PackageFiles.write(configuration, to: folder + "/config.json")
       try PackageFiles.write(text: card, to: folder + "/README.md")
       try CodecPackage.write(

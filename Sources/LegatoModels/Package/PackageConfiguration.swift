@@ -93,7 +93,9 @@ public struct GenerationDefaults: Codable, Sendable, Hashable {
 
   /// What is wrong with these numbers, in words; nil where nothing is.
   public var problem: String? {
-    if !Self.temperatures.contains(temperature) { return "temperature is \(temperature); it must be from 0 to 10" }
+    if !Self.temperatures.contains(temperature) {
+      return "temperature is \(temperature); it must be from 0 to 10"
+    }
     if !(1...1000).contains(steps) { return "steps is \(steps); it must be from 1 to 1000" }
     if !(0...1).contains(contextNoise) { return "context noise is \(contextNoise); it must be from 0 to 1" }
     if !Self.feedbackGains.contains(feedbackGain) {

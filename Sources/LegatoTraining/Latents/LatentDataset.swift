@@ -38,6 +38,13 @@ public final class LatentDataset: Sendable {
     index.pieces.filter { $0.split == split }
   }
 
+  /// The same folder with the pieces that a condition holds for.
+  public func filtered(_ isIncluded: (LatentPiece) -> Bool) -> LatentDataset {
+    var index = index
+    index.pieces = index.pieces.filter(isIncluded)
+    return LatentDataset(path: path, index: index, files: files)
+  }
+
   /// Latents `[count, dimension]` of a piece of this dataset, which must hold them.
   public func crop(piece: LatentPiece, start: Int, count: Int) throws -> [Float] {
     precondition(

@@ -23,6 +23,8 @@ public struct ModelRecipe: Sendable, Equatable {
   public var sampler = SamplerRecipe()
   public var transform = TransformRecipe()
   public var generation = GenerationRecipe()
+  /// Learns a style of the package that the run starts from, and leaves its model as it is; nil trains the model.
+  public var style: StyleRecipe?
 
   public init() {}
 }

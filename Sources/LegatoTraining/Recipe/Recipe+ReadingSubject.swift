@@ -69,6 +69,7 @@ extension ModelRecipe {
     sampler.read(from: reader.section("sampler"))
     transform.read(from: reader.section("transform"))
     generation.read(from: reader.section("generation"))
+    style = .read(from: reader.section("style"))
     if let width, let heads, width % heads != 0 {
       reader.report("heads", "\(heads) heads do not divide the width \(width)")
     }

@@ -143,5 +143,12 @@ extension ModelRecipe {
       section.add("context_noise", generation.contextNoise, absent: absent)
       section.add("feedback_gain", generation.feedbackGain, absent: absent)
     }
+    if let style {
+      tree.add(section: "style") { section in
+        section.add("name", style.name)
+        section.add("pieces", style.pieces.map { RecipeTree.quoted("\($0)") }, absent: "all")
+        section.add("feedback_gain", style.feedbackGain)
+      }
+    }
   }
 }

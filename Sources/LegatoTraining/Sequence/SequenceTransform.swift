@@ -7,13 +7,17 @@ public struct LatentClips: Sendable {
   public var latents: [[Float]]
   /// Whether the clip begins where its piece does: the start frame then stands before it.
   public var begins: [Bool]
+  /// The first latent of every clip whose prediction counts: what stands before it is context only.
+  public var counted: [Int]
   /// Positions of the sequence that is trained on.
   public var positions: Int
   public var dimension: Int
 
-  public init(latents: [[Float]], begins: [Bool], positions: Int, dimension: Int) {
+  /// - Parameter counted: nil where all count.
+  public init(latents: [[Float]], begins: [Bool], counted: [Int]? = nil, positions: Int, dimension: Int) {
     self.latents = latents
     self.begins = begins
+    self.counted = counted ?? begins.map { _ in 0 }
     self.positions = positions
     self.dimension = dimension
   }
@@ -72,6 +76,7 @@ public struct SequenceTransform: Sendable, Hashable {
     var inputs = [Float](repeating: 0, count: items * length * dimension)
     var targets = inputs
     var isStart = [Float](repeating: 0, count: items * length)
+    var mask = [Float](repeating: 1, count: items * length)
     for item in 0..<items {
       let clip = clips.latents[item]
       let base = item * length * dimension
@@ -85,13 +90,17 @@ public struct SequenceTransform: Sendable, Hashable {
       for index in 0..<length * dimension - inputOffset { inputs[base + inputOffset + index] = clip[index] }
       for index in 0..<length * dimension { targets[base + index] = clip[targetOffset + index] }
       if begins { isStart[item * length] = 1 }
+      // Position i predicts latent i + 1, or latent i after a start frame.
+      for index in 0..<min(length, max(0, clips.counted[item] - (begins ? 0 : 1))) {
+        mask[item * length + index] = 0
+      }
     }
     let noiseLevels = corrupt(
       &inputs, isStart: isStart, items: items, length: length, dimension: dimension, random: random)
     return TransformedBatch(
       items: items, positions: length, dimension: dimension, inputs: inputs, isStart: isStart,
       noiseLevels: noiseLevels, inputPositions: (0..<Int32(length)).map { $0 }, targets: targets,
-      mask: [Float](repeating: 1, count: items * length))
+      mask: mask)
   }
 
   /// How generation mixes noise for a model that was trained so.

@@ -11,21 +11,25 @@ public final class ModelTask: TrainingTask {
   public let model: ContinuousModel
   private let recipe: Recipe
   private let settings: ModelRecipe
-  private let data: LatentDataset
+  let data: LatentDataset
+  /// What a style turns away from; nil where no style is trained, or nothing else is there.
+  let others: LatentDataset?
   private let codec: CodecPackage
   private let transform: SequenceTransform
   private let objective: FlowObjective
-  private let frames: Int
+  let frames: Int
   /// Settings of the package: those of the one it started from, else what was measured to suit the transform.
   private let generation: GenerationDefaults
   private let startsFromAnotherCodec: Bool
+  /// What a style is learned on top of.
+  private let parent: ModelPackage?
   /// Where held-out clips come from: training pieces where none are long enough.
   private let heldOut: LatentFolder.Split
   /// Whether held-out clips run over the ends of pieces too: only where none is long enough.
   private let heldOutJoins: Bool
 
   public var weights: [Weight] { model.weights }
-  public var trainable: [Weight] { model.weights }
+  public var trainable: [Weight] { settings.style == nil ? model.weights : model.styleWeights }
   public var dataFingerprint: String { data.fingerprint }
   public var representativeStep: Int { 1 }
   public var audioSecondsPerStep: Double { Double(recipe.batchSize * frames) / codec.codec.frameRate }
@@ -36,7 +40,8 @@ public final class ModelTask: TrainingTask {
   ) throws {
     self.recipe = recipe
     self.settings = settings
-    self.data = data
+    (self.data, others) = try Self.pieces(of: data, for: settings.style)
+    let data = self.data
     self.codec = codec
     startsFromAnotherCodec = package.map { $0.codec.hash != codec.hash } ?? false
     frames = recipe.data.cropFrames
@@ -45,6 +50,8 @@ public final class ModelTask: TrainingTask {
     let source: any WeightSource =
       package.map { NamedWeights($0.model.weights, origin: $0.path) } ?? RandomWeights(seed: recipe.seed)
     model = try ContinuousModel(configuration, weights: source)
+    parent = package
+    if settings.style != nil { try Self.checkStyle(package, codec) }
     guard frames >= 3 * configuration.backbone.window else {
       throw TrainingError(
         "crop_frames is \(frames), less than three windows of \(configuration.backbone.window)",
@@ -85,8 +92,9 @@ public final class ModelTask: TrainingTask {
   }
 
   public func loss(step: Int, on backend: any Backend) throws -> (loss: Tensor, parts: [(String, Tensor)]) {
-    let clips = try clips(
+    var clips = try clips(
       split: .train, count: recipe.batchSize, random: stream("data", step), joining: settings.joinPieces)
+    try lead(&clips, split: .train, random: stream("data", step))
     let batch = transform.apply(clips, random: stream("transform", step))
     return (objective.loss(model, batch, on: backend, random: stream("flow", step)), [])
   }
@@ -97,6 +105,9 @@ public final class ModelTask: TrainingTask {
       notes.append(
         "no validation piece holds \(frames + 1) latents: losses called training_data are of pieces that are trained on"
       )
+    }
+    if settings.style == nil, let parent, !parent.styles.isEmpty {
+      notes.append("the styles of \(parent.path) belong to its model and are left behind")
     }
     if let start = recipe.from {
       if startsFromAnotherCodec {
@@ -120,8 +131,9 @@ public final class ModelTask: TrainingTask {
     let batches = max(1, recipe.evaluate.batches)
     for index in 0..<batches {
       let random = RandomStream(seed: 0x7661_6c69, stream: UInt64(index))
-      let clips = try clips(
+      var clips = try clips(
         split: heldOut, count: min(recipe.batchSize, 8), random: random, joining: heldOutJoins)
+      try lead(&clips, split: heldOut, random: random)
       for (slot, transform) in [SequenceTransform(.nextToken), transform].enumerated() {
         let batch = transform.apply(
           clips, random: RandomStream(seed: random.seed &+ 1, stream: random.stream))
@@ -149,18 +161,22 @@ public final class ModelTask: TrainingTask {
       let sample = joining ? data.sampleJoining : data.sample
       clips.latents.append(try sample(split, frames + 1, random, item, begins))
       clips.begins.append(begins)
+      clips.counted.append(0)
     }
     return clips
   }
 
   public func writeSamples(weights: [Weight], step: Int, to folder: String) throws -> [SampleFile] {
     let trained = try ContinuousModel(model.configuration, weights: NamedWeights(weights, origin: "the run"))
-    let package = ModelPackage(model: trained, codec: codec, configuration: configurationFile(record: nil))
+    let style = try settings.style.map { try self.style($0, weights: weights) }
+    let package = ModelPackage(
+      model: style == nil ? trained : model, codec: codec, configuration: configurationFile(record: nil),
+      styles: style.map { [$0] } ?? [])
     var files: [SampleFile] = []
     for index in 0..<recipe.samples.count {
       let session = Session(
         package,
-        options: GenerationOptions(seed: UInt64(index + 1), defaults: package.configuration.generation),
+        options: package.options(seed: UInt64(index + 1)),
         threads: recipe.threads > 0 ? recipe.threads : nil)
       let source = ChunkSource(session, seconds: recipe.samples.seconds)
       var audio = AudioBuffer(
@@ -187,6 +203,9 @@ public final class ModelTask: TrainingTask {
   }
 
   public func export(weights: [Weight], record: ExportRecord, to path: String) throws {
+    if let style = settings.style, let parent {
+      return try export(style, weights: weights, of: parent, to: path)
+    }
     let file = configurationFile(record: record)
     try ModelPackage.write(
       to: path, configuration: file, weights: weights, format: .bfloat16, codec: codec,

@@ -1,0 +1,90 @@
+import LegatoTensor
+
+#if canImport(FoundationEssentials)
+  import FoundationEssentials
+#else
+  import Foundation
+#endif
+
+/// `styles/NAME.safetensors` of a package: the weights of a style under the names that they have in the model, `latent_mean`
+/// and `latent_covariance`; in the metadata, which model they belong to, and perhaps a feedback gain.
+extension Style {
+  static let folder = "styles"
+  private static let ending = ".safetensors"
+  private static let formatKey = "legato_style"
+  private static let modelKey = "model"
+  private static let gainKey = "feedback_gain"
+
+  /// All styles of a package by name; none where the folder is missing.
+  static func all(in package: String, of model: ContinuousModel) throws -> [Style] {
+    let folder = package + "/" + Self.folder
+    guard FileManager.default.fileExists(atPath: folder) else { return [] }
+    let files: [String]
+    do { files = try FileManager.default.contentsOfDirectory(atPath: folder) } catch {
+      throw PackageError(
+        path: folder, reason: "the folder cannot be read", remedy: "make it a readable folder")
+    }
+    return try files.filter { $0.hasSuffix(ending) && !$0.hasPrefix(".") }.sorted().map {
+      try read(folder + "/" + $0, of: model)
+    }
+  }
+
+  static func read(_ path: String, of model: ContinuousModel) throws -> Style {
+    let name = String((path.split(separator: "/").last ?? "").dropLast(ending.count))
+    guard isName(name) else {
+      throw PackageError(
+        path: path, reason: "a style cannot be called '\(name)'",
+        remedy: "name the file with at most 40 letters, digits, - and _, but not any or none")
+    }
+    let source = try FileWeights(path: path)
+    let file = source.file
+    guard file.metadata[formatKey] == "1" else {
+      throw PackageError(
+        path: path, reason: "this is no style of a kind that this Legato reads",
+        remedy: "update Legato, or remove the file")
+    }
+    guard file.metadata[modelKey] == model.styleKey else {
+      throw PackageError(
+        path: path, reason: "the style belongs to another model",
+        remedy: "train it on this one (Recipes/style.yaml), or remove the file")
+    }
+    let weights = try model.styleWeights.map {
+      try source.weight(named: $0.name, shape: $0.shape, initial: .zeros)
+    }
+    let d = model.configuration.latentDimension
+    guard
+      let latents = LatentStatistics(
+        mean: try source.weight(named: "latent_mean", shape: [d], initial: .zeros).floats(),
+        covariance: try source.weight(named: "latent_covariance", shape: [d, d], initial: .zeros).floats())
+    else { throw PackageError(damaged: path, "its covariance is not positive definite") }
+    let gain = file.metadata[gainKey].map { Float($0) ?? .nan } ?? 1
+    guard GenerationDefaults.feedbackGains.contains(gain) else {
+      throw PackageError(damaged: path, "its feedback gain is '\(file.metadata[gainKey] ?? "")'")
+    }
+    return Style(name: name, weights: weights, latents: latents, feedbackGain: gain)
+  }
+
+  func write(toPackage package: String, of model: ContinuousModel) throws {
+    let folder = package + "/" + Self.folder
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    let d = latents.dimension
+    let statistics = [
+      Weight(name: "latent_mean", shape: [d], values: latents.mean),
+      Weight(name: "latent_covariance", shape: [d, d], values: latents.covariance),
+    ]
+    try SafetensorsWriter.write(
+      weights.map { $0.converted(to: .float32) } + statistics, to: "\(folder)/\(name)\(Self.ending)",
+      metadata: [
+        Self.formatKey: "1", Self.modelKey: model.styleKey, Self.gainKey: "\(feedbackGain)",
+      ])
+  }
+}
+
+extension ContinuousModel {
+  /// What a style's file says of the model that it belongs to: over what styles have not of their own.
+  var styleKey: String {
+    var fingerprint = Fingerprint()
+    for weight in weights where !Style.has(weight.name) { fingerprint.mix(weight, words: 64) }
+    return String(fingerprint.value, radix: 16)
+  }
+}

@@ -1,0 +1,71 @@
+import LegatoTensor
+
+/// A style of a model: a start frame and sinks of its own, learned while the rest of the model stood still.
+///
+/// Every position of every layer sees the sinks, whatever has left the window, so they hold an endless stream to one kind of
+/// music, for some 50 kB a style. The mathematics are those of Li and Liang, "Prefix-tuning", 2021, where the prefix is
+/// the sinks.
+public struct Style: Sendable {
+  public let name: String
+  /// In the order of ``ContinuousModel/styleWeights``, with their names and shapes.
+  public let weights: [Weight]
+  /// Of the latents that it was learned on.
+  public let latents: LatentStatistics
+  /// Factor of ``GenerationDefaults/feedbackGain``: some instruments lose more energy from draw to draw than others.
+  public let feedbackGain: Float
+  private let fingerprint: UInt64
+
+  public init(name: String, weights: [Weight], latents: LatentStatistics, feedbackGain: Float = 1) {
+    (self.name, self.weights, self.latents) = (name, weights, latents)
+    self.feedbackGain = feedbackGain
+    var fingerprint = Fingerprint()
+    for weight in weights { fingerprint.mix(weight) }
+    fingerprint.mix(UInt64(feedbackGain.bitPattern))
+    self.fingerprint = fingerprint.value
+  }
+
+  /// Whether a style may be called so: it is the name of a file.
+  public static func isName(_ text: String) -> Bool {
+    (1...40).contains(text.utf8.count) && text != "any" && text != "none"
+      && text.utf8.allSatisfy {
+        switch $0 {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+          UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"):
+          true
+        default: false
+        }
+      }
+  }
+
+  /// Whether a style has its own of a model's weight.
+  static func has(_ weight: String) -> Bool {
+    weight == "start" || weight.hasSuffix(".sink_keys") || weight.hasSuffix(".sink_values")
+  }
+
+  /// Whether a model has weights of these names and shapes.
+  public func fits(_ model: ContinuousModel) -> Bool {
+    let (own, theirs) = (weights, model.styleWeights)
+    return own.map(\.name) == theirs.map(\.name) && own.map(\.shape) == theirs.map(\.shape)
+  }
+
+  /// The style that latents `[count, dimension]` are likest, by a Gaussian of each style's statistics; nil of none.
+  public static func nearest(to latents: [Float], among styles: [Style]) -> Style? {
+    styles.max { $0.latents.logLikelihood(of: latents) < $1.latents.logLikelihood(of: latents) }
+  }
+}
+
+extension Style: Hashable {
+  public static func == (one: Style, other: Style) -> Bool {
+    one.name == other.name && one.fingerprint == other.fingerprint
+  }
+
+  public func hash(into hasher: inout Hasher) {
+    hasher.combine(name)
+    hasher.combine(fingerprint)
+  }
+}
+
+extension ContinuousModel {
+  /// What a style has its own of: the start frame, keys and values of the sinks of every layer.
+  public var styleWeights: [Weight] { weights.filter { Style.has($0.name) } }
+}
