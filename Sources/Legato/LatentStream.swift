@@ -125,7 +125,8 @@ public final class LatentStream {
       _ = backbone.input(3 + index).update(fromContentsOf: values)
     }
     start = (options.style?.weights.first { $0.name == model.start.name } ?? model.start).floats()
-    if position == 0 { (latent, checkpointLatent) = (start, start) }
+    if checkpointPosition == 0 { checkpointLatent = start }
+    if position == 0 { latent = start }
   }
 
   /// Runs the backbone on the last latent, turned up by the feedback gain and mixed with context noise.
@@ -208,7 +209,7 @@ extension LatentStream {
     guard snapshot.fingerprint == fingerprint, state.restore(snapshot.state) else {
       throw GenerationError("the saved state belongs to another model")
     }
-    latent = snapshot.latent
+    latent = snapshot.position == 0 ? start : snapshot.latent
     position = snapshot.position
     draws = snapshot.draws
     saveCheckpoint()

@@ -6,7 +6,7 @@ import LegatoTensor
 ///
 /// ```swift
 /// let package = try ModelPackage(path: "Models/legato-first")
-/// let session = Session(package, options: .init(seed: 7))
+/// let session = Session(package, options: package.options(seed: 7))
 /// for try await chunk in session.stream(seconds: 30) { play(chunk.channels) }
 /// ```
 /// A session belongs to one thread or task at a time; any number of sessions share a package. Options may change
@@ -28,7 +28,9 @@ public final class Session {
   public var sampleRate: Int { package.codec.codec.sampleRate }
   public var channels: Int { package.codec.codec.channels }
 
-  /// - Parameter threads: the session's thread budget, the caller's thread included; nil for one a core, at most 4.
+  /// - Parameters:
+  ///   - options: nil for ``ModelPackage/options(seed:)`` of seed 0.
+  ///   - threads: the session's thread budget, the caller's thread included; nil for one a core, at most 4.
   public init(_ package: ModelPackage, options: GenerationOptions? = nil, threads: Int? = nil) {
     self.package = package
     engine = CPUEngine(threads: threads)

@@ -16,6 +16,8 @@ struct Train: ParsableCommand {
         legato train Recipes/small-codec.yaml --time-limit 2h --output runs/codec
         legato train Recipes/small-codec.yaml --set data.corpus=my/recordings
 
+      Recipes/style.yaml adds a style to a package: it holds the music to one kind, and leaves the model as it is.
+
       Fine-tuning existing weights with --from is much sooner good than training anew.
 
       libtorch is needed: make torch sets it up. Recipes are in Recipes/, each key explained there.
@@ -85,11 +87,11 @@ struct Train: ParsableCommand {
     options.style = reporting.progress
     options.checkOnly = check
     let outcome = try Trainer.run(recipe: recipe, folder: folder, options: options)
-    try tell(outcome, folder: folder)
+    try tell(outcome, of: recipe, folder: folder)
     if outcome.end == .interrupted, let code = StopSignal.exitCode { throw ExitCode(code) }
   }
 
-  private func tell(_ outcome: TrainingOutcome, folder: String) throws {
+  private func tell(_ outcome: TrainingOutcome, of recipe: Recipe, folder: String) throws {
     if reporting.json {
       return try StandardOutput.json(TrainingReport(outcome, folder: folder))
     }
@@ -110,7 +112,11 @@ struct Train: ParsableCommand {
     try StandardOutput.line("package  \(package)")
     try StandardOutput.line("look     legato info \(package)")
     if FileManager.default.fileExists(atPath: package + "/model.safetensors") {
-      try StandardOutput.line("hear     legato generate --model \(package) --output out.wav")
+      var style = ""
+      if case .model(let settings) = recipe.subject, let name = settings.style?.name {
+        style = " --style \(name)"
+      }
+      try StandardOutput.line("hear     legato generate --model \(package)\(style) --output out.wav")
     }
   }
 }

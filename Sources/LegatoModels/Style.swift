@@ -3,7 +3,7 @@ import LegatoTensor
 /// A style of a model: a start frame and sinks of its own, learned while the rest of the model stood still.
 ///
 /// Every position of every layer sees the sinks, whatever has left the window, so they hold an endless stream to one kind of
-/// music, for some 50 kB a style. The mathematics are those of Li and Liang, "Prefix-tuning", 2021, where the prefix is
+/// music, for some 70 kB a style. The mathematics are those of Li and Liang, "Prefix-tuning", 2021, where the prefix is
 /// the sinks.
 public struct Style: Sendable {
   public let name: String

@@ -137,6 +137,11 @@ import Testing
       ),
       (try learn("four", from: "model/package", "model.style.pieces=tuba"), "label=value"),
       (try learn("no good", from: "model/package"), "a name of letters"),
+      (try learn("", from: "model/package"), "a style needs a name"),
+      (try learn("six", from: "model/package", "model.transform.kind=additive-noise"), "additive noise"),
+      (
+        try learn("seven", from: "model/package", "model.generation.temperature=1"), "Remove model.generation"
+      ),
     ] { #expect(refused.0.status != 0 && refused.0.error.contains(refused.1), "\(refused.0.error)") }
     let orphan = try LegatoProcess.run(
       ["train", recipes + "/style.yaml", "--set", "data.latents=latents", "--output", "orphan", "--quiet"],

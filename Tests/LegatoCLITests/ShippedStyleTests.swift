@@ -11,7 +11,8 @@ import Testing
 /// The styles of the package that ships, by what is heard.
 @Suite struct ShippedStyleTests {
   private static let path = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-    .deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("Models/legato-first").path
+    .deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("Models/legato-first")
+    .path
 
   private func measure(_ session: Session, seconds: Double) throws -> MusicMeasure {
     var sound = AudioBuffer(
@@ -47,12 +48,14 @@ import Testing
     let folder = try TemporaryFolder()
     func generate(_ arguments: String...) throws -> LegatoProcess.Result {
       try LegatoProcess.run(
-        ["generate", "--model", Self.path, "--duration", "0.5", "--output", "a.wav"] + arguments, in: folder.url)
+        ["generate", "--model", Self.path, "--duration", "0.5", "--output", "a.wav"] + arguments,
+        in: folder.url)
     }
     let unknown = try generate("--style", "tuba")
     #expect(unknown.status == 1)
     #expect(
-      unknown.error.contains("no style 'tuba'; choose one of cello, flute, guitar, piano, strings, vibraphone"))
+      unknown.error.contains(
+        "no style 'tuba'; choose one of cello, flute, guitar, piano, strings, vibraphone"))
     #expect(folder.contents.isEmpty)
     for (arguments, style) in [
       (["--style", "cello", "--seed", "4"], "cello"), (["--seed", "1"], "flute"), (["--style", "none"], nil),

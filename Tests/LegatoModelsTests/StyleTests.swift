@@ -83,6 +83,13 @@ import Testing
     try other.restore(saved)
     other.options.style = style
     #expect(rollout(other, 12) == after)
+    // What was saved before anything was heard has no past: the style is heard from its own start frame on.
+    let early = stream(base, .init(seed: 4)).save()
+    var options = GenerationOptions(seed: 4)
+    options.style = style
+    let late = stream(base, options)
+    try late.restore(early)
+    #expect(rollout(late) == rollout(stream(base, options)))
   }
 
   @Test func aStyleOfAnotherModelIsNotTaken() throws {
@@ -187,8 +194,6 @@ import Testing
     // What the codec makes of a tone is what decides, unless the caller has decided.
     let length = 10 * package.codec.codec.samplesPerFrame
     let tone = (0..<2).map { _ in (0..<length).map { Float(sin(Double($0) * 0.05)) * 0.3 } }
-    let session = Session(package, options: package.options(seed: 1), threads: 1)
-    try session.prompt(tone)
     let engine = CPUEngine(threads: 1)
     let encoder = package.codec.codec.makeEncoder(engine: engine, stream: StreamState(engine: engine))
     var latents: [Float] = []
@@ -197,7 +202,11 @@ import Testing
       let block = tone.flatMap { $0[frame * size..<(frame + 1) * size] }
       block.withUnsafeBufferPointer { latents += encoder.step($0) }
     }
-    #expect(session.options.style == Style.nearest(to: latents, among: package.styles))
+    let nearest = try #require(Style.nearest(to: latents, among: package.styles))
+    let session = Session(package, options: package.options(seed: 1), threads: 1)
+    session.options.style = package.styles.first { $0 != nearest }
+    try session.prompt(tone)
+    #expect(session.options.style == nearest)
     for style in package.styles {
       let kept = Session(package, options: package.options(seed: 1), threads: 1)
       kept.options.style = style
@@ -250,5 +259,18 @@ import Testing
       try failure { try whole.write(to: URL(fileURLWithPath: misnamed)) }.contains("cannot be called"))
     try FileManager.default.removeItem(atPath: misnamed)
     #expect(try ModelPackage(path: folder).styles.count == 3)
+
+    // What could not be read is not written.
+    let large = LatentStatistics(mean: [0], covariance: [1]).map {
+      Style(name: "high", weights: package.styles[0].weights, latents: $0)
+    }
+    for wrong in [
+      try #require(large),
+      Style(name: "../x", weights: package.styles[0].weights, latents: package.styles[0].latents),
+      Style(name: "few", weights: [], latents: package.styles[0].latents),
+    ] {
+      #expect(throws: PackageError.self) { try wrong.write(toPackage: folder, of: package.model) }
+    }
+    #expect(try ModelPackage(path: folder).styles == package.styles)
   }
 }

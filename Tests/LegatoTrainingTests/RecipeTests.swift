@@ -245,8 +245,14 @@ private func problems(_ yaml: String, settings: [String] = []) -> [String] {
     #expect(try Recipe(yaml: style.yaml) == style)
     guard case .model(let louder) = try recipe("{ name: a, feedback_gain: 1.02 }").subject else { return }
     #expect(louder.style == StyleRecipe(name: "a", feedbackGain: 1.02))
+    for name in ["\"null\"", "\"-\"", "\"1\""] {
+      let odd = try recipe("{ name: \(name) }")
+      #expect(try Recipe(yaml: odd.yaml) == odd)
+    }
     for (text, told) in [
-      ("{ name: a, feedback_gain: 3 }", "from 0.5 to 2"), ("{ name: any }", "a name of letters"),
+      ("{}", "a style needs a name"), ("{ name: }", "a style needs a name"), ("", "a style needs a name"),
+      ("{ name: \"\" }", "a name of letters"), ("{ name: a, feedback_gain: 3 }", "from 0.5 to 2"),
+      ("{ name: any }", "a name of letters"),
       ("{ name: a/b }", "a name of letters"),
       ("{ name: a, pieces: flute }", "label=value"), ("{ name: a, pieces: =flute }", "label=value"),
       ("{ pieces: instrument=flute }", "a style needs a name"), ("{ nmae: a }", "did you mean `name`"),

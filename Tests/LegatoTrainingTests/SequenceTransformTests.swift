@@ -82,4 +82,39 @@ import Testing
       #expect(Array(mask) == (0..<length).map { $0 < first ? 0 : 1 })
     }
   }
+
+  @Test func styleClipsAreLedToFromOtherMusic() throws {
+    let fixture = try LatentFixture([(40, .train), (40, .train), (30, .validation)])
+    let data = try LatentDataset(path: fixture.folder.path)
+    let own = data.filtered { $0.id == "piece 0" }
+    #expect(own.pieces(.train).count == 1 && own.pieces(.validation).isEmpty)
+    let lead = StyleLead(others: data.filtered { $0.id != "piece 0" }, frames: 16)
+    let clip = try own.crop(piece: own.pieces(.train)[0], start: 3, count: 17)
+    let clips = LatentClips(
+      latents: Array(repeating: clip, count: 40), begins: (0..<40).map { $0 < 4 }, positions: 16,
+      dimension: LatentFixture.dimension)
+    func led(_ step: UInt64, _ lead: StyleLead, _ split: LatentFolder.Split = .train) throws -> LatentClips {
+      var result = clips
+      try lead.apply(to: &result, split: split, random: RandomStream(seed: 3, stream: step))
+      return result
+    }
+    let result = try led(1, lead)
+    var places: Set<Int> = []
+    for item in 0..<40 {
+      let (latents, place) = (result.latents[item], result.counted[item] * LatentFixture.dimension)
+      #expect(latents.count == clip.count && Array(latents[place...]) == Array(clip[place...]))
+      if result.begins[item] { #expect(place == 0) }
+      // Values of piece 1 begin at 64: what stands in front is of it.
+      #expect(latents[..<place].allSatisfy { $0 >= 64 })
+      if place > 0 { places.insert(result.counted[item]) }
+    }
+    #expect(places.count > 3 && places.allSatisfy { (4..<12).contains($0) })
+    #expect((18...34).contains(result.counted.count { $0 > 0 }))
+    // Where music begins does not hang on whether a clip is led to.
+    let starts = Set((0..<40).filter { result.counted[$0] > 0 }.map { result.latents[$0][0] })
+    #expect(starts.contains { $0 > 64 + 28 } && starts.contains { $0 < 64 + 12 })
+    #expect(try led(1, lead).latents == result.latents && led(2, lead).latents != result.latents)
+    #expect(try led(1, lead, .test).latents == clips.latents)
+    #expect(try led(1, StyleLead(others: data.filtered { _ in false }, frames: 16)).latents == clips.latents)
+  }
 }

@@ -32,7 +32,11 @@ extension InfoReport {
         "feedback_gain": .number(Double(g.feedbackGain)),
       ]), g.summary)
     if !package.styles.isEmpty {
-      report.add("styles", "styles", .list(package.styles.map(\.name)))
+      report.add(
+        "styles", "styles", .list(package.styles.map(\.name)),
+        package.styles.map {
+          $0.feedbackGain == 1 ? $0.name : "\($0.name) (feedback gain times \($0.feedbackGain))"
+        }.joined(separator: ", "))
     }
     report.addTraining(configuration.training)
     let inner = codec(package.codec)

@@ -16,10 +16,8 @@ struct DriftSetting: Sendable {
 
   /// Throws ``CommandError`` where the package lacks the style.
   func options(seed: UInt64) throws -> GenerationOptions {
-    var options = try style.options(seed: seed, package: package)
-    options.temperature = generation.temperature
-    options.contextNoise = generation.contextNoise
-    options.feedbackGain = generation.feedbackGain
+    var options = GenerationOptions(seed: seed, defaults: generation)
+    options.style = try style.options(seed: seed, package: package).style
     return options
   }
 

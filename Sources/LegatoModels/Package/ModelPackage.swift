@@ -21,12 +21,15 @@ public struct ModelPackage: Sendable {
   public let codec: CodecPackage
   /// By name.
   public let styles: [Style]
+  /// README.md; empty where it is missing.
+  public let card: String
 
   /// A package in memory, such as a model in training.
   public init(
     model: ContinuousModel, codec: CodecPackage, configuration: ModelConfigurationFile, styles: [Style] = []
   ) {
     path = ""
+    card = ""
     self.styles = styles
     self.model = model
     self.codec = codec
@@ -43,6 +46,7 @@ public struct ModelPackage: Sendable {
     model = try ContinuousModel(
       configuration.model, weights: PackageFiles.weights(path + "/model.safetensors"))
     styles = try Style.all(in: path, of: model)
+    card = (try? String(contentsOf: URL(fileURLWithPath: path + "/README.md"), encoding: .utf8)) ?? ""
     codec = try CodecPackage(path: path + "/codec")
     let dimension = codec.codec.latentDimension
     guard dimension == configuration.model.latentDimension else {
@@ -66,16 +70,11 @@ public struct ModelPackage: Sendable {
     }
   }
 
-  /// README.md; empty where it is missing.
-  public var card: String {
-    (try? String(contentsOf: URL(fileURLWithPath: path + "/README.md"), encoding: .utf8)) ?? ""
-  }
-
   /// Bytes of all weights.
   public var weightByteCount: Int { (model.weights + codec.codec.weights).reduce(0) { $0 + $1.byteCount } }
 
   /// Writes a package: `card` becomes its README.md. The codec's folder is copied. Matrices are stored in `format`, or as they are
-  /// where it is nil. `styles` must be of a model with these weights in this format.
+  /// where it is nil. Throws ``PackageError`` for a style that does not fit the model. `styles` must be of a model with these weights in this format.
   public static func write(
     to path: String, configuration: ModelConfigurationFile, weights: [Weight],
     format: WeightFormat? = .float32, styles: [Style] = [], codec: CodecPackage, card: String

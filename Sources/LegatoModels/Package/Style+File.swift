@@ -64,7 +64,13 @@ extension Style {
     return Style(name: name, weights: weights, latents: latents, feedbackGain: gain)
   }
 
+  /// Throws ``PackageError`` where the style cannot be one of the model.
   func write(toPackage package: String, of model: ContinuousModel) throws {
+    guard Self.isName(name), fits(model), latents.dimension == model.configuration.latentDimension else {
+      throw PackageError(
+        path: package, reason: "the style '\(name)' does not fit the model, or cannot be called so",
+        remedy: "train it on this model, and name it with letters, digits, - and _")
+    }
     let folder = package + "/" + Self.folder
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     let d = latents.dimension
@@ -82,7 +88,7 @@ extension Style {
 
 extension ContinuousModel {
   /// What a style's file says of the model that it belongs to: over what styles have not of their own.
-  var styleKey: String {
+  package var styleKey: String {
     var fingerprint = Fingerprint()
     for weight in weights where !Style.has(weight.name) { fingerprint.mix(weight, words: 64) }
     return String(fingerprint.value, radix: 16)

@@ -145,7 +145,7 @@ extension ModelRecipe {
     }
     if let style {
       tree.add(section: "style") { section in
-        section.add("name", style.name)
+        section.add("name", RecipeTree.quoted(style.name))
         section.add("pieces", style.pieces.map { RecipeTree.quoted("\($0)") }, absent: "all")
         section.add("feedback_gain", style.feedbackGain)
       }

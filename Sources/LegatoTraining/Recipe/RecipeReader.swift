@@ -14,10 +14,15 @@ final class RecipeReader {
   private let path: String
   private let line: Int?
   private let problems: Problems
+  /// Whether the section stands in the file, be it empty.
+  let isPresent: Bool
   /// Every key asked for, in order: these are the valid ones.
   private var known: [String] = []
 
-  init(_ mapping: Node.Mapping, path: String = "", line: Int? = nil, problems: Problems) {
+  init(
+    _ mapping: Node.Mapping, path: String = "", line: Int? = nil, isPresent: Bool = true, problems: Problems
+  ) {
+    self.isPresent = isPresent
     self.mapping = mapping
     self.path = path
     self.line = line
@@ -190,7 +195,8 @@ final class RecipeReader {
   func section(_ key: String) -> RecipeReader {
     let name = path.isEmpty ? key : "\(path).\(key)"
     guard let (node, line) = value(key) else {
-      return RecipeReader(Node.Mapping([]), path: name, problems: problems)
+      let isThere = mapping.contains { $0.key.scalar?.string == key }
+      return RecipeReader(Node.Mapping([]), path: name, isPresent: isThere, problems: problems)
     }
     guard let mapping = node.mapping else {
       report(key, line: line, "expected a section (keys and values, indented below it)")

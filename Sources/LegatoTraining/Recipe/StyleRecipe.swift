@@ -1,6 +1,6 @@
 import LegatoModels
 
-/// A style to learn: only the model's sinks are trained (``Style``).
+/// A style to learn: only the model's sinks and start frame are trained (``Style``).
 public struct StyleRecipe: Sendable, Equatable {
   public var name: String
   /// The pieces that play in this style, by a label of the corpus' manifest; nil for all. The others become what the
@@ -31,14 +31,14 @@ public struct StyleRecipe: Sendable, Equatable {
 }
 
 extension StyleRecipe {
-  /// Nil where the section is absent.
+  /// Nil where the section is absent: the model itself is then trained, so an empty one is a mistake.
   static func read(from reader: RecipeReader) -> StyleRecipe? {
     let name = reader.parsed("name", expected: "a name of letters, digits, - and _") {
       Style.isName($0) ? $0 : nil
     }
     let pieces = reader.parsed("pieces", expected: "label=value, such as instrument=flute", Label.init)
     let gain = reader.double("feedback_gain", in: .within(GenerationDefaults.feedbackGains))
-    if pieces != nil || gain != nil, name == nil { reader.require("name", "a style needs a name") }
+    if reader.isPresent, name == nil { reader.require("name", "a style needs a name") }
     reader.finish()
     return name.map { StyleRecipe(name: $0, pieces: pieces, feedbackGain: gain ?? 1) }
   }

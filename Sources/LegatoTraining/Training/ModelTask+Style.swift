@@ -3,7 +3,8 @@ import LegatoTensor
 
 /// Training of a style: the parent's model stands still, and its package comes out with one style more.
 extension ModelTask {
-  static func checkStyle(_ package: ModelPackage?, _ codec: CodecPackage) throws {
+  /// Throws where the recipe's style cannot be learned on top of this package.
+  static func checkStyle(_ settings: ModelRecipe, _ package: ModelPackage?, _ codec: CodecPackage) throws {
     guard let package else {
       throw TrainingError(
         "a style is learned on top of a package, and the recipe starts from none",
@@ -15,6 +16,17 @@ extension ModelTask {
         "Prepare the recordings with `legato prepare --codec \(package.path)/codec`, or train without model.style."
       )
     }
+    let (ours, law) = (settings.transform.sequenceTransform, package.configuration.generation.noiseLaw)
+    guard ours.kind == .nextToken || ours.noiseLaw == law else {
+      throw TrainingError(
+        "the package generates with \(law.rawValue) noise, and the style would learn with \(ours.noiseLaw.rawValue) noise",
+        "Set model.transform.kind to that of the package's training.")
+    }
+    guard settings.generation == GenerationRecipe() else {
+      throw TrainingError(
+        "a style leaves the package's settings of generation as they are",
+        "Remove model.generation; model.style.feedback_gain is the one setting of a style's own.")
+    }
   }
 
   static func pieces(of data: LatentDataset, for style: StyleRecipe?) throws -> (
@@ -23,31 +35,24 @@ extension ModelTask {
     guard let label = style?.pieces else { return (data, nil) }
     let own = data.filtered { $0.labels[label.name] == label.value }
     guard !own.index.pieces.isEmpty else {
-      let values = Set(data.index.pieces.compactMap { $0.labels[label.name] }).sorted()
+      func some(_ words: [String]) -> String {
+        let words = Set(words).sorted()
+        return words.prefix(10).joined(separator: ", ")
+          + (words.count > 10 ? " and \(words.count - 10) more" : "")
+      }
+      let values = data.index.pieces.compactMap { piece in
+        piece.labels[label.name].map { "\(label.name)=\($0)" }
+      }
+      let names = data.index.pieces.flatMap(\.labels.keys)
       throw TrainingError(
         "\(data.path): no piece has the label \(label)",
-        values.isEmpty
-          ? "Leave model.style.pieces out to take all pieces, or prepare a corpus whose manifest has such labels."
-          : "Choose one of \(values.map { "\(label.name)=\($0)" }.joined(separator: ", ")).")
+        !values.isEmpty
+          ? "Choose one of: \(some(values))."
+          : names.isEmpty
+            ? "Leave model.style.pieces out to take all pieces: the recordings had no manifest with labels."
+            : "Their labels are: \(some(names)).")
     }
     return (own, data.filtered { $0.labels[label.name] != label.value })
-  }
-
-  /// The share of a style's clips that begin in the middle of other music, so that it learns to lead there from anywhere.
-  private static let leadingFraction: Float = 0.7
-
-  /// Puts other music before a style's clips, as context only: from the middle of a clip on, what comes is the style's.
-  func lead(_ clips: inout LatentClips, split: LatentFolder.Split, random: RandomStream) throws {
-    guard let others, others.canJoin(split, frames: frames) else { return }
-    let draws = RandomStream(seed: random.seed ^ 0x6c65_6164, stream: random.stream)
-    let items = clips.latents.count
-    let coins = draws.uniform(items)
-    for item in 0..<items where !clips.begins[item] && coins[item] < Self.leadingFraction {
-      let place = frames / 4 + draws.integer(below: frames / 2, at: UInt64(items + item))
-      let before = try others.sampleJoining(split: split, frames: place, random: draws, index: item)
-      clips.latents[item].replaceSubrange(0..<place * clips.dimension, with: before)
-      clips.counted[item] = place
-    }
   }
 
   /// Latents that a style's statistics are taken of, at most: evenly spread.
@@ -59,7 +64,7 @@ extension ModelTask {
     let own = model.styleWeights.map { (trained[$0.name] ?? $0).converted(to: .float32) }
     let pieces = data.pieces(.train)
     let total = pieces.reduce(0) { $0 + $1.frames }
-    let every = max(1, total / Self.counted)
+    let every = max(1, (total + Self.counted - 1) / Self.counted)
     let dimension = data.dimension
     var latents: [Float] = []
     for piece in pieces {

@@ -12,12 +12,14 @@ public final class ModelTask: TrainingTask {
   private let recipe: Recipe
   private let settings: ModelRecipe
   let data: LatentDataset
-  /// What a style turns away from; nil where no style is trained, or nothing else is there.
-  let others: LatentDataset?
+  /// All that was prepared: a style learns from pieces that are not of it, too.
+  private let whole: LatentDataset
+  /// Nil where no style is trained, or one of all pieces.
+  private let lead: StyleLead?
   private let codec: CodecPackage
   private let transform: SequenceTransform
   private let objective: FlowObjective
-  let frames: Int
+  private let frames: Int
   /// Settings of the package: those of the one it started from, else what was measured to suit the transform.
   private let generation: GenerationDefaults
   private let startsFromAnotherCodec: Bool
@@ -30,7 +32,10 @@ public final class ModelTask: TrainingTask {
 
   public var weights: [Weight] { model.weights }
   public var trainable: [Weight] { settings.style == nil ? model.weights : model.styleWeights }
-  public var dataFingerprint: String { data.fingerprint }
+  public var dataFingerprint: String {
+    // Of a style the model that it is learned on is a part of the data.
+    settings.style == nil ? data.fingerprint : "\(whole.fingerprint) \(parent?.model.styleKey ?? "")"
+  }
   public var representativeStep: Int { 1 }
   public var audioSecondsPerStep: Double { Double(recipe.batchSize * frames) / codec.codec.frameRate }
 
@@ -40,8 +45,11 @@ public final class ModelTask: TrainingTask {
   ) throws {
     self.recipe = recipe
     self.settings = settings
-    (self.data, others) = try Self.pieces(of: data, for: settings.style)
-    let data = self.data
+    let pieces = try Self.pieces(of: data, for: settings.style)
+    whole = data
+    self.data = pieces.own
+    lead = pieces.others.map { StyleLead(others: $0, frames: recipe.data.cropFrames) }
+    let data = pieces.own
     self.codec = codec
     startsFromAnotherCodec = package.map { $0.codec.hash != codec.hash } ?? false
     frames = recipe.data.cropFrames
@@ -51,7 +59,7 @@ public final class ModelTask: TrainingTask {
       package.map { NamedWeights($0.model.weights, origin: $0.path) } ?? RandomWeights(seed: recipe.seed)
     model = try ContinuousModel(configuration, weights: source)
     parent = package
-    if settings.style != nil { try Self.checkStyle(package, codec) }
+    if settings.style != nil { try Self.checkStyle(settings, package, codec) }
     guard frames >= 3 * configuration.backbone.window else {
       throw TrainingError(
         "crop_frames is \(frames), less than three windows of \(configuration.backbone.window)",
@@ -94,7 +102,7 @@ public final class ModelTask: TrainingTask {
   public func loss(step: Int, on backend: any Backend) throws -> (loss: Tensor, parts: [(String, Tensor)]) {
     var clips = try clips(
       split: .train, count: recipe.batchSize, random: stream("data", step), joining: settings.joinPieces)
-    try lead(&clips, split: .train, random: stream("data", step))
+    try lead?.apply(to: &clips, split: .train, random: stream("data", step))
     let batch = transform.apply(clips, random: stream("transform", step))
     return (objective.loss(model, batch, on: backend, random: stream("flow", step)), [])
   }
@@ -115,7 +123,8 @@ public final class ModelTask: TrainingTask {
           "\(start) was trained on latents of another codec; that helps where this codec was fine-tuned from that one"
         )
       }
-      if let asked = try? settings.configuration(latentDimension: model.configuration.latentDimension),
+      if settings.style == nil,
+        let asked = try? settings.configuration(latentDimension: model.configuration.latentDimension),
         asked != model.configuration
       {
         notes.append("the model is built like that of \(start), not as the recipe says")
@@ -133,7 +142,7 @@ public final class ModelTask: TrainingTask {
       let random = RandomStream(seed: 0x7661_6c69, stream: UInt64(index))
       var clips = try clips(
         split: heldOut, count: min(recipe.batchSize, 8), random: random, joining: heldOutJoins)
-      try lead(&clips, split: heldOut, random: random)
+      try lead?.apply(to: &clips, split: heldOut, random: random)
       for (slot, transform) in [SequenceTransform(.nextToken), transform].enumerated() {
         let batch = transform.apply(
           clips, random: RandomStream(seed: random.seed &+ 1, stream: random.stream))
