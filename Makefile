@@ -1,7 +1,7 @@
 # Legato: the commands a person needs. `make` alone lists them.
 
 SWIFT ?= swift
-SEED  ?= 2
+SEED  ?= 3
 LEGATO = .build/release/legato
 # Tests have a build folder of their own: with other flags in the same one, demo and test would undo each other.
 TEST_FLAGS = -c release -Xswiftc -enable-testing --scratch-path .build/tests
