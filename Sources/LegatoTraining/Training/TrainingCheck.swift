@@ -53,8 +53,9 @@ struct TrainingCheck {
     progress.message(
       "check: one batch, loss \(first) → \(last) (\(String(format: "%.0f", ratio * 100)) %) in \(losses.count) steps"
     )
-    // Where most of a network stands still, the rest cannot learn a batch by heart.
-    let enough: Float = task.trainable.count < task.weights.count ? 0.99 : 0.9
+    // A style, a hundredth of a network that stands still, cannot learn a batch by heart.
+    func parameters(_ weights: [Weight]) -> Int { weights.reduce(0) { $0 + $1.count } }
+    let enough: Float = 100 * parameters(task.trainable) < parameters(task.weights) ? 0.99 : 0.9
     guard ratio < enough else {
       let reason = ratio > 1.05 ? "grew" : "hardly fell"
       throw TrainingError(
