@@ -65,7 +65,7 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "LegatoEvaluationTests",
-      dependencies: ["LegatoAudio", "LegatoEvaluation", "LegatoModels", "LegatoTensor"],
+      dependencies: ["LegatoAudio", "LegatoEvaluation", "LegatoModels", "LegatoNN", "LegatoTensor"],
       swiftSettings: strict),
     .testTarget(
       name: "LegatoTrainingTests", dependencies: ["LegatoModels", "LegatoTraining"], swiftSettings: strict),

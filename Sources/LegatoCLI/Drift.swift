@@ -230,7 +230,7 @@ struct Drift: ParsableCommand {
       // Sounds side by side: one thread each is the best use of a core.
       let workers = min(threads.value, count)
       let rollouts = try ParallelWork.map(count, threads: workers) { number in
-        try DriftRollout(
+        try MeasuredRollout(
           package: setting.package, options: try setting.options(seed: seed + UInt64(number)),
           seconds: seconds,
           stretch: bin, keepsLatents: latents != nil, threads: max(1, threads.value / workers),

@@ -31,7 +31,8 @@ struct LegatoCommand: AsyncParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-      Generate.self, Info.self, Prepare.self, Train.self, Corpus.self, Encode.self, Decode.self, Compare.self,
+      Generate.self, Info.self, Prepare.self, Train.self, Tune.self, Corpus.self, Encode.self, Decode.self,
+      Compare.self,
       Measure.self, Instruments.self, Evaluate.self, Drift.self, SoundFont.self,
     ])
 

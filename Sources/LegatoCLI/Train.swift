@@ -104,6 +104,10 @@ struct Train: ParsableCommand {
       try StandardOutput.line(
         "\(folder): time is up at step \(outcome.step); the same command goes on from there")
     case .finished: try StandardOutput.line("\(folder): finished at step \(outcome.step)")
+    case .noBetter:
+      try StandardOutput.line(
+        "\(folder): had enough at step \(outcome.step): the held-out loss was lowest at step \(outcome.packageStep)"
+      )
     }
     let gibibytes = Double(MemoryUse.peak) / 1_073_741_824
     try StandardOutput.line(
@@ -126,6 +130,8 @@ private struct TrainingReport: Encodable {
   var end: String
   var step: Int
   var package: String?
+  /// Whose weights the package has.
+  var package_step: Int
   var losses: [String: Double]
   var peak_memory_bytes = MemoryUse.peak
 
@@ -134,6 +140,7 @@ private struct TrainingReport: Encodable {
     end = outcome.end.rawValue
     step = outcome.step
     package = outcome.package
+    package_step = outcome.packageStep
     losses = outcome.losses.filter(\.value.isFinite)
   }
 }

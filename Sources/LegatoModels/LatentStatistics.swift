@@ -37,32 +37,15 @@ public struct LatentStatistics: Sendable, Hashable {
 
   /// Of latents `[count, dimension]`; nil of fewer than two. What hardly varies is given a little variance.
   public init?(of latents: [Float], dimension: Int) {
-    let count = dimension > 0 ? latents.count / dimension : 0
-    guard count >= 2 else { return nil }
-    var sums = [Double](repeating: 0, count: dimension)
-    for i in 0..<count { for d in 0..<dimension { sums[d] += Double(latents[i * dimension + d]) } }
-    let mean = sums.map { $0 / Double(count) }
-    var products = [Double](repeating: 0, count: dimension * dimension)
-    var centred = [Double](repeating: 0, count: dimension)
-    for i in 0..<count {
-      for d in 0..<dimension { centred[d] = Double(latents[i * dimension + d]) - mean[d] }
-      for a in 0..<dimension {
-        let value = centred[a]
-        for b in 0...a { products[a * dimension + b] += value * centred[b] }
-      }
-    }
-    var covariance = [Float](repeating: 0, count: dimension * dimension)
-    for a in 0..<dimension {
-      for b in 0...a {
-        let value = Float(products[a * dimension + b] / Double(count) + (a == b ? Self.floor : 0))
-        covariance[a * dimension + b] = value
-        covariance[b * dimension + a] = value
-      }
-    }
-    self.init(mean: mean.map { Float($0) }, covariance: covariance)
+    guard dimension > 0, latents.count >= 2 * dimension else { return nil }
+    let statistics = GaussianStatistics(
+      rows: Array(latents.prefix(latents.count / dimension * dimension)), dimension: dimension)
+    var covariance = statistics.covariance.map { Float($0) }
+    for d in 0..<dimension { covariance[d * dimension + d] += Self.floor }
+    self.init(mean: statistics.mean.map { Float($0) }, covariance: covariance)
   }
 
-  private static let floor = 1e-3
+  private static let floor: Float = 1e-3
 
   /// Mean squared Mahalanobis distance of latents `[count, dimension]`, count > 0: about `dimension` for the music that these
   /// are the statistics of.

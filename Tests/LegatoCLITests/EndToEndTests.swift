@@ -10,7 +10,7 @@ import Testing
 /// Needs what `make test` sets up: FluidSynth with a font, and the libtorch plug-in.
 @Suite(.serialized) struct EndToEndTests {
   private let folder: TemporaryFolder
-  private let recipes = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+  static let recipes = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
     .deletingLastPathComponent()
     .deletingLastPathComponent().appendingPathComponent("Recipes").path
 
@@ -36,7 +36,8 @@ import Testing
     #expect(try info("corpus")["kind"] as? String == "corpus")
 
     try legato(
-      "train", recipes + "/toy-codec.yaml", "--set", "data.corpus=corpus", "--set", "steps=30", "--output",
+      "train", Self.recipes + "/toy-codec.yaml", "--set", "data.corpus=corpus", "--set", "steps=30",
+      "--output",
       "codec",
       "--threads", "1", "--quiet")
     #expect(try info("codec/package")["kind"] as? String == "codec package")
@@ -49,7 +50,8 @@ import Testing
     #expect((latents["pieces"] as? Int ?? 0) >= 5)
 
     let train = [
-      "train", recipes + "/toy-model.yaml", "--set", "data.latents=latents", "--set", "steps=30", "--output",
+      "train", Self.recipes + "/toy-model.yaml", "--set", "data.latents=latents", "--set", "steps=30",
+      "--output",
       "model",
       "--threads", "1", "--json",
     ]
@@ -69,7 +71,7 @@ import Testing
 
     // A fine-tuning run starts from the package, and its recipe may say how to generate.
     try legato(
-      "train", recipes + "/toy-model.yaml", "--from", "model/package", "--set", "data.latents=latents",
+      "train", Self.recipes + "/toy-model.yaml", "--from", "model/package", "--set", "data.latents=latents",
       "--set", "steps=2", "--set", "model.generation.temperature=0.75", "--set",
       "model.generation.feedback_gain=1.25", "--output", "tuned", "--threads", "1",
       "--quiet")
@@ -81,7 +83,8 @@ import Testing
     func long(_ joins: Bool) throws -> LegatoProcess.Result {
       try LegatoProcess.run(
         [
-          "train", recipes + "/toy-model.yaml", "--set", "data.latents=latents", "--set", "steps=2", "--set",
+          "train", Self.recipes + "/toy-model.yaml", "--set", "data.latents=latents", "--set", "steps=2",
+          "--set",
           "batch_size=1", "--set", "data.crop_frames=4000", "--set", "model.join_pieces=\(joins)", "--set",
           "model.transform.kind=additive-noise", "--set", "model.noise_level=true", "--output",
           "joined-\(joins)", "--threads", "1", "--quiet",
@@ -110,7 +113,7 @@ import Testing
     func learn(_ name: String, from package: String, _ more: String...) throws -> LegatoProcess.Result {
       try LegatoProcess.run(
         [
-          "train", recipes + "/style.yaml", "--from", package, "--set", "data.latents=latents", "--set",
+          "train", Self.recipes + "/style.yaml", "--from", package, "--set", "data.latents=latents", "--set",
           "model.style.name=\(name)", "--set", "steps=2", "--set", "data.crop_frames=96", "--set",
           "batch_size=2", "--output", "style-\(name)", "--threads", "1", "--quiet",
         ] + more.flatMap { ["--set", $0] }, in: folder.url)
@@ -144,7 +147,10 @@ import Testing
       ),
     ] { #expect(refused.0.status != 0 && refused.0.error.contains(refused.1), "\(refused.0.error)") }
     let orphan = try LegatoProcess.run(
-      ["train", recipes + "/style.yaml", "--set", "data.latents=latents", "--output", "orphan", "--quiet"],
+      [
+        "train", Self.recipes + "/style.yaml", "--set", "data.latents=latents", "--output", "orphan",
+        "--quiet",
+      ],
       in: folder.url)
     #expect(orphan.status != 0 && orphan.error.contains("--from"), "\(orphan.error)")
     func sound(_ style: String) throws -> Data {
@@ -159,7 +165,8 @@ import Testing
 
     let leaving = try LegatoProcess.run(
       [
-        "train", recipes + "/toy-model.yaml", "--from", "style-two/package", "--set", "data.latents=latents",
+        "train", Self.recipes + "/toy-model.yaml", "--from", "style-two/package", "--set",
+        "data.latents=latents",
         "--set", "steps=1", "--output", "left", "--threads", "1",
       ], in: folder.url)
     #expect(leaving.status == 0 && leaving.error.contains("are left behind"), "\(leaving.error)")
@@ -167,7 +174,8 @@ import Testing
 
     // The codec fine-tuned first: the model goes on from weights that know another's latents, and says so.
     try legato(
-      "train", recipes + "/toy-codec.yaml", "--from", "codec/package", "--set", "data.corpus=corpus", "--set",
+      "train", Self.recipes + "/toy-codec.yaml", "--from", "codec/package", "--set", "data.corpus=corpus",
+      "--set",
       "steps=2", "--output", "codec2", "--threads", "1", "--quiet")
     try legato(
       "prepare", "corpus", "--codec", "codec2/package", "--output", "latents2", "--excerpts", "0", "--quiet")
@@ -175,7 +183,8 @@ import Testing
     #expect(apart.status != 0 && apart.error.contains("of another codec"), "\(apart.error)")
     let other = try LegatoProcess.run(
       [
-        "train", recipes + "/toy-model.yaml", "--from", "model/package", "--set", "data.latents=latents2",
+        "train", Self.recipes + "/toy-model.yaml", "--from", "model/package", "--set",
+        "data.latents=latents2",
         "--set", "steps=2", "--output", "tuned2", "--threads", "1",
       ], in: folder.url)
     #expect(other.status == 0, "\(other.error)")

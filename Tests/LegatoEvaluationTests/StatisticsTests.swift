@@ -1,4 +1,5 @@
 import LegatoEvaluation
+import LegatoNN
 import LegatoTensor
 import Testing
 

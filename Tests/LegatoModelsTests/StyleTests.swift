@@ -92,6 +92,19 @@ import Testing
     #expect(rollout(late) == rollout(stream(base, options)))
   }
 
+  @Test func whatRunsAwayComesBackInItsStyle() throws {
+    let base = try ContinuousModelTests.model()
+    var options = GenerationOptions(seed: 4)
+    // So wild that latents leave what is music again and again.
+    options.temperature = 9
+    let expected = stream(try model(base, in: Self.style("one", of: base, seed: 3)), options)
+    options.style = try Self.style("one", of: base, seed: 3)
+    let styled = stream(base, options)
+    #expect(rollout(styled, 100) == rollout(expected, 100))
+    #expect(styled.recoveries > 0 && styled.recoveries == expected.recoveries)
+    #expect(styled.options.style?.name == "one")
+  }
+
   @Test func aStyleOfAnotherModelIsNotTaken() throws {
     let base = try ContinuousModelTests.model()
     var larger = base.configuration
@@ -145,8 +158,15 @@ import Testing
   // MARK: Packages
 
   /// A package with three styles around −4, 0 and 4.
-  private static func package() throws -> (package: ModelPackage, folder: String) {
-    let bare = try SessionTests.package()
+  private static func package(_ format: WeightFormat = .float32) throws -> (
+    package: ModelPackage, folder: String
+  ) {
+    let plain = try SessionTests.package()
+    let bare = ModelPackage(
+      model: try ContinuousModel(
+        plain.model.configuration,
+        weights: NamedWeights(plain.model.weights.map { $0.stored(as: format) }, origin: "a test")),
+      codec: plain.codec, configuration: plain.configuration)
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent("legato-\(UUID().uuidString)")
       .path
     let styles = try [("high", 4), ("low", -4), ("middle", 0)].enumerated().map {
@@ -158,8 +178,9 @@ import Testing
     return (try ModelPackage(path: folder), folder)
   }
 
-  @Test func packagesKeepTheirStyles() throws {
-    let (package, folder) = try Self.package()
+  @Test(arguments: [WeightFormat.float32, .bfloat16, .int8(group: 32)])
+  func packagesKeepTheirStyles(format: WeightFormat) throws {
+    let (package, folder) = try Self.package(format)
     defer { try? FileManager.default.removeItem(atPath: folder) }
     #expect(package.styles.map(\.name) == ["high", "low", "middle"] && package.card == "a card")
     for (index, centre) in [(0, 4), (1, -4), (2, 0)] {

@@ -47,7 +47,7 @@ private func problems(_ yaml: String, settings: [String] = []) -> [String] {
           schedule: constant, final_fraction: 0.5, eps: 1e-6}
         ema: {decay: 0}
         checkpoint: {every_steps: 11, every_minutes: 2.5, keep: 5}
-        evaluate: {every_steps: 12, batches: 13}
+        evaluate: {every_steps: 12, batches: 13, patience: 4}
         samples: {every_steps: 14, seconds: 1.5, count: 2}
         log: {every_steps: 15}
         model:
@@ -61,6 +61,7 @@ private func problems(_ yaml: String, settings: [String] = []) -> [String] {
           start_fraction: 0.25
           sampler: {kind: flow, width: 32, blocks: 2, draws: 8, time: uniform, time_mean: -0.5, time_std: 2}
           transform: {kind: gaussian-replacement, k_max: 0.5, per: sequence}
+          generation: {temperature: 1.5, steps: 3, context_noise: 0.5, feedback_gain: 1.25, tune: true}
         """)
     #expect(recipe.name == "2024" && recipe.seed == .max && recipe.device == .cuda(index: 3))
     #expect(recipe.precision == .bfloat16 && recipe.threads == 2 && recipe.steps == 400_000)
@@ -76,6 +77,10 @@ private func problems(_ yaml: String, settings: [String] = []) -> [String] {
     #expect(
       settings.sampler.timeMean == -0.5 && settings.sampler.draws == 8 && settings.sampler.time == .uniform)
     #expect(settings.transform.kind == .gaussianReplacement && settings.transform.per == .sequence)
+    #expect(recipe.evaluate.patience == 4 && settings.generation.tune && settings.generation.steps == 3)
+    #expect(settings.generation.temperature == 1.5 && settings.generation.contextNoise == 0.5)
+    #expect(settings.generation.feedbackGain == 1.25)
+    #expect(try Recipe(yaml: recipe.yaml) == recipe)
   }
 
   @Test func codecKeysAreRead() throws {
@@ -108,6 +113,10 @@ private func problems(_ yaml: String, settings: [String] = []) -> [String] {
     (
       model + "model:\n  sampler:\n    drwas: 2\n",
       "line 6: model.sampler.drwas: unknown key; did you mean `draws`?"
+    ),
+    (
+      model + "evaluate: {every_steps: 0, patience: 3}\n",
+      "patience: is 3, and every_steps 0 measures nothing that could be waited for"
     ),
     (model + "ema: {qqqqqqqqqq: 1}\n", "line 4: ema.qqqqqqqqqq: unknown key; valid here: decay"),
     (model + "steps: many\n", "line 4: steps: expected a whole number from 1 up, found `many`"),

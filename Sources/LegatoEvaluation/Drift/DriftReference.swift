@@ -1,3 +1,4 @@
+import LegatoNN
 import LegatoTensor
 import Synchronization
 

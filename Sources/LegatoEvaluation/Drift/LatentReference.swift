@@ -1,3 +1,5 @@
+import LegatoNN
+
 /// Real latents, as generated ones are compared with them.
 public struct LatentReference: Sendable {
   let projection: PrincipalComponents

@@ -1,3 +1,5 @@
+import LegatoNN
+
 /// A run of latents in time: a piece, or one long generation.
 public struct LatentSequence: Sendable {
   /// Shown in reports: a path, a seed.

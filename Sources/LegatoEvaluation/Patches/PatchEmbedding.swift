@@ -1,3 +1,5 @@
+import LegatoNN
+
 /// Log-mel patches on the directions in which real music varies most: an embedding that needs no download.
 ///
 /// A patch is 0.96 s of ``LogMelAnalyser``'s frames, 12 steps × 64 bands, one after the other. The principal

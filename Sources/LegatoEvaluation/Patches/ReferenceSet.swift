@@ -1,3 +1,4 @@
+import LegatoNN
 import LegatoTensor
 
 /// Real recordings as rows of an embedding, and how far other sets are from them.

@@ -1,3 +1,5 @@
+import LegatoNN
+
 /// Fréchet distance of two Gaussians (Dowson and Landau, 1982): |μ₁ − μ₂|² + Tr S₁ + Tr S₂ − 2 Tr √(S₁ S₂).
 ///
 /// The last trace is the sum of the square roots of the eigenvalues of √S₁ S₂ √S₁, a symmetric matrix without

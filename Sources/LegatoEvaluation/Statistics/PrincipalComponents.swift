@@ -1,3 +1,5 @@
+import LegatoNN
+
 /// Projection to the directions in which a reference varies most.
 public struct PrincipalComponents: Sendable {
   public let dimension: Int

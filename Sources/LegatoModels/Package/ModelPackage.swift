@@ -73,6 +73,13 @@ public struct ModelPackage: Sendable {
   /// Bytes of all weights.
   public var weightByteCount: Int { (model.weights + codec.codec.weights).reduce(0) { $0 + $1.byteCount } }
 
+  /// Replaces the settings of generation in the package's folder, and nothing else. Throws where it cannot be written.
+  public func write(generation: GenerationDefaults) throws {
+    var configuration = configuration
+    configuration.generation = generation
+    try PackageFiles.write(configuration, to: path + "/config.json")
+  }
+
   /// Writes a package: `card` becomes its README.md. The codec's folder is copied. Matrices are stored in `format`, or as they are
   /// where it is nil. Throws ``PackageError`` for a style that does not fit the model. `styles` must be of a model with these weights in this format.
   public static func write(

@@ -35,6 +35,8 @@ public struct GenerationRecipe: Sendable, Equatable {
   public var steps: Int?
   public var contextNoise: Double?
   public var feedbackGain: Double?
+  /// Whether what suits the trained weights is looked for before the package is written (``SettingsTuner``).
+  public var tune = false
 
   public init() {}
 }

@@ -202,6 +202,10 @@ extension EvaluateRecipe {
   fileprivate mutating func read(from reader: RecipeReader) {
     everySteps = reader.int("every_steps", default: everySteps, in: 0...)
     batches = reader.int("batches", in: 1...100_000) ?? batches
+    patience = reader.int("patience", in: 0...100_000) ?? patience
+    if patience > 0, everySteps == 0 {
+      reader.report("patience", "is \(patience), and every_steps 0 measures nothing that could be waited for")
+    }
     reader.finish()
   }
 }

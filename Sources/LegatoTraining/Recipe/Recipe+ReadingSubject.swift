@@ -97,6 +97,7 @@ extension GenerationRecipe {
     steps = reader.int("steps", in: 1...1000)
     contextNoise = reader.double("context_noise", in: .fraction)
     feedbackGain = reader.double("feedback_gain", in: .within(GenerationDefaults.feedbackGains))
+    tune = reader.bool("tune", default: tune)
     reader.finish()
   }
 }

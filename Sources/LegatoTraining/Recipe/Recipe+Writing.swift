@@ -55,6 +55,7 @@ extension Recipe {
     tree.add(section: "evaluate") { section in
       section.add("every_steps", evaluate.everySteps)
       section.add("batches", evaluate.batches)
+      section.add("patience", evaluate.patience)
     }
     tree.add(section: "samples") { section in
       section.add("every_steps", samples.everySteps)
@@ -142,6 +143,7 @@ extension ModelRecipe {
       section.add("steps", generation.steps, absent: absent)
       section.add("context_noise", generation.contextNoise, absent: absent)
       section.add("feedback_gain", generation.feedbackGain, absent: absent)
+      section.add("tune", generation.tune)
     }
     if let style {
       tree.add(section: "style") { section in

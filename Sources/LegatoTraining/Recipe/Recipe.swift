@@ -114,6 +114,9 @@ public struct CheckpointRecipe: Sendable, Equatable {
 public struct EvaluateRecipe: Sendable, Equatable {
   public var everySteps = 500
   public var batches = 8
+  /// Measurements without a lower held-out loss after which a run ends; its package then has the weights of the lowest.
+  /// 0: a run goes on to its last step, and the package has the last weights.
+  public var patience = 0
 
   public init() {}
 }

@@ -12,19 +12,42 @@ public struct RunState: Codable, Sendable, Equatable {
   public var machine: MachineRecord
   /// What else the trainer must remember, as texts.
   public var extra: [String: String]
+  /// Of the weights in `best.safetensors`; nil where a run keeps none.
+  public var best: BestEvaluation?
   /// Names and sizes of the checkpoint's files, filled in by `RunFolder`.
   public internal(set) var files: [String: Int] = [:]
 
   enum CodingKeys: String, CodingKey {
     case formatVersion = "format_version"
-    case step, seconds, machine, extra, files
+    case step, seconds, machine, extra, best, files
   }
 
-  public init(step: Int, seconds: Double, machine: MachineRecord, extra: [String: String] = [:]) {
+  public init(
+    step: Int, seconds: Double, machine: MachineRecord, extra: [String: String] = [:],
+    best: BestEvaluation? = nil
+  ) {
     self.step = step
     self.seconds = seconds
     self.machine = machine
     self.extra = extra
+    self.best = best
+  }
+}
+
+/// The lowest held-out loss of a run so far.
+public struct BestEvaluation: Codable, Sendable, Equatable {
+  public var step: Int
+  public var loss: Double
+  /// All that was measured at that step.
+  public var losses: [String: Double]
+  /// Measurements since then.
+  public var waited = 0
+  /// The step of the newest measurement.
+  public var measuredStep: Int
+
+  enum CodingKeys: String, CodingKey {
+    case step, loss, losses, waited
+    case measuredStep = "measured_step"
   }
 }
 

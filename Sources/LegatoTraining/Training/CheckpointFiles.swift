@@ -36,6 +36,14 @@ enum CheckpointFiles {
     return state
   }
 
+  /// Weights of these names and shapes, with stored values.
+  static func weights(like weights: [Weight], from path: String) throws -> [Weight] {
+    let file = try SafetensorsFile(path: path)
+    return try weights.map {
+      Weight(name: $0.name, shape: $0.shape, values: try file.floats($0.name, shape: $0.shape))
+    }
+  }
+
   /// Puts stored values into the backend's tensors of these weights.
   static func restore(weights: [Weight], from path: String, to backend: TorchBackend) throws {
     let file = try SafetensorsFile(path: path)

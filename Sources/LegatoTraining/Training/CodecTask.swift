@@ -69,6 +69,8 @@ public final class CodecTask: TrainingTask {
     return notes
   }
 
+  public var holdsOut: Bool { clips.isHeldOut }
+
   private func stream(_ name: String, _ step: Int) -> RandomStream {
     let base = RandomStream(seed: recipe.seed, name: name)
     return RandomStream(seed: base.seed ^ base.stream, stream: UInt64(step))

@@ -20,8 +20,9 @@ public final class ModelTask: TrainingTask {
   private let transform: SequenceTransform
   private let objective: FlowObjective
   private let frames: Int
-  /// Settings of the package: those of the one it started from, else what was measured to suit the transform.
-  private let generation: GenerationDefaults
+  /// Settings of the package: those of the one it started from, else what was measured to suit the transform, until
+  /// they are tuned.
+  private var generation: GenerationDefaults
   private let startsFromAnotherCodec: Bool
   /// What a style is learned on top of.
   private let parent: ModelPackage?
@@ -133,6 +134,8 @@ public final class ModelTask: TrainingTask {
     return notes
   }
 
+  public var holdsOut: Bool { heldOut != .train }
+
   /// Held-out loss with a clean context, and with the context that training sees.
   public func evaluate(on backend: TorchBackend) throws -> [(String, Double)] {
     let data = heldOut == .train ? "training_data" : "validation"
@@ -209,6 +212,20 @@ public final class ModelTask: TrainingTask {
     }
     file.generation = generation
     return file
+  }
+
+  public func tune(weights: [Weight], style: ProgressStyle) throws {
+    guard settings.generation.tune, settings.style == nil else { return }
+    // As they will be stored.
+    let stored = NamedWeights(weights.map { $0.stored(as: .bfloat16) }, origin: "the run")
+    let package = ModelPackage(
+      model: try ContinuousModel(model.configuration, weights: stored), codec: codec,
+      configuration: configurationFile(record: nil))
+    var tuner = SettingsTuner(
+      package: package, data: data,
+      threads: recipe.threads > 0 ? recipe.threads : min(4, Platform.processorCount))
+    tuner.style = style
+    generation = try tuner.run().settings
   }
 
   public func export(weights: [Weight], record: ExportRecord, to path: String) throws {

@@ -15,6 +15,8 @@ public struct TrainerOptions: Sendable {
 public struct TrainingOutcome: Sendable {
   public enum End: String, Sendable {
     case finished
+    /// The held-out loss had not fallen for as long as the recipe's patience lasts.
+    case noBetter = "no-better"
     case timeLimit = "time-limit"
     case interrupted
   }
@@ -22,6 +24,9 @@ public struct TrainingOutcome: Sendable {
   public var step: Int
   /// The package that was written; nil where a run was stopped before its first step.
   public var package: String?
+  /// Whose weights the package has: `step`, or that of the lowest held-out loss.
+  public var packageStep: Int
+  /// Of that step, as far as they were measured.
   public var losses: [String: Double]
 }
 
@@ -43,11 +48,15 @@ public final class Trainer {
   private let log: ProgressLog
   private let board: TensorBoardWriter
   private let machine: MachineRecord
+  private let style: ProgressStyle
   private var step: Int
   private var earlierSeconds: Double
   private let began = monotonicSeconds()
   private var lastCheckpoint: Double
   private var lastEvaluation: [(String, Double)] = []
+  private var lastEvaluatedStep: Int?
+  /// Averaged weights at the lowest held-out loss; nil where the recipe has no patience, or nothing was measured yet.
+  private var best: (evaluation: BestEvaluation, weights: [Weight])?
   /// True while weights are half-way between two steps, and from then on where the update failed.
   private var isUpdating = false
 
@@ -105,6 +114,7 @@ public final class Trainer {
     machine = MachineRecord.current(
       torch: try TorchRuntime.versions().loaded, threads: try TorchRuntime.threads(),
       device: "\(backend.device)")
+    style = options.style
     progress = ProgressLine(recipe.name, total: recipe.steps, unit: "step", style: options.style)
     log = try ProgressLog(path: folder.progressPath, resumingAfter: step)
     board = try TensorBoardWriter(folder: folder.path, resumingAfter: step)
@@ -142,6 +152,12 @@ public final class Trainer {
       for difference in machine.differences(from: checkpoint.state.machine) {
         progress.message("note: \(difference); the run goes on, but not bit for bit as it would have")
       }
+      if let evaluation = checkpoint.state.best, recipe.evaluate.patience > 0 {
+        best = (
+          evaluation,
+          try CheckpointFiles.weights(like: task.trainable, from: checkpoint.file("best.safetensors"))
+        )
+      }
       if let data = checkpoint.state.extra["data"], data != task.dataFingerprint {
         progress.message(
           "note: the data have changed since step \(step); the run goes on with what is there now")
@@ -152,6 +168,10 @@ public final class Trainer {
     }
     for warning in folder.warnings { progress.message("note: \(warning)") }
     for note in task.notes { progress.message("note: \(note)") }
+    if recipe.evaluate.patience > 0, !task.holdsOut {
+      progress.message(
+        "note: nothing is held out, so the run cannot tell when it has had enough (evaluate.patience)")
+    }
   }
 
   // MARK: The loop
@@ -164,6 +184,7 @@ public final class Trainer {
     var slowestStep = 0.0
     while step < recipe.steps {
       if StopSignal.isRequested { return try finish(.interrupted) }
+      if let best, best.evaluation.waited >= recipe.evaluate.patience { return try finish(.noBetter) }
       if limit.isOver(before: slowestStep) { return try finish(.timeLimit) }
       let before = monotonicSeconds()
       do { try advance() } catch TorchError.outOfMemory(let context, let reason) {
@@ -179,7 +200,9 @@ public final class Trainer {
     return try finish(.finished)
   }
 
-  private var losses: [String: Double] { Dictionary(lastEvaluation, uniquingKeysWith: { $1 }) }
+  private var losses: [String: Double] {
+    Dictionary(lastEvaluation.filter { $0.1.isFinite }, uniquingKeysWith: { $1 })
+  }
   private var seconds: Double { earlierSeconds + monotonicSeconds() - began }
 
   private var checkpointIsDue: Bool {
@@ -268,19 +291,34 @@ public final class Trainer {
   }
 
   private func evaluate() throws {
+    guard lastEvaluatedStep != step else { return }
     lastEvaluation = try average.withAverage {
       try backend.withoutGradients { try inPrecision { try task.evaluate(on: backend) } }
     }
+    lastEvaluatedStep = step
     try backend.check()
     try record(lastEvaluation)
+    try keepBest()
     progress.message(
       "step \(step): "
         + lastEvaluation.map { "\($0.0) \(String(format: "%.4f", $0.1))" }.joined(separator: "  "))
   }
 
-  private func sample() throws {
+  private func keepBest() throws {
+    guard recipe.evaluate.patience > 0, task.holdsOut, let loss = lastEvaluation.first?.1 else { return }
+    if loss < best?.evaluation.loss ?? .infinity {
+      let evaluation = BestEvaluation(step: step, loss: loss, losses: losses, measuredStep: step)
+      best = (evaluation, try average.averaged())
+    } else if let last = best?.evaluation.measuredStep, step > last, step % recipe.evaluate.everySteps == 0 {
+      best?.evaluation.waited += 1
+      best?.evaluation.measuredStep = step
+    }
+  }
+
+  private func sample(of weights: [Weight]? = nil) throws {
     do {
-      for file in try task.writeSamples(weights: averagedWeights(), step: step, to: folder.samplesPath) {
+      let weights = try weights ?? allWeights(with: average.averaged())
+      for file in try task.writeSamples(weights: weights, step: step, to: folder.samplesPath) {
         if let png = file.png, let bytes = FileManager.default.contents(atPath: png) {
           try board.image(file.tag, png: [UInt8](bytes), step: step)
         }
@@ -291,21 +329,30 @@ public final class Trainer {
     }
   }
 
-  /// All weights of the task with the average's values.
-  private func averagedWeights() throws -> [Weight] {
-    let averaged = Dictionary(try average.averaged().map { ($0.name, $0) }, uniquingKeysWith: { $1 })
-    return task.weights.map { averaged[$0.name] ?? $0 }
+  private func tune(_ weights: [Weight]) throws {
+    do { try task.tune(weights: weights, style: style) } catch let error as TrainingError {
+      // Too little music to tune to must not cost the run.
+      progress.message("note: the settings of generation were not tuned: \(error)")
+    }
+  }
+
+  /// All weights of the task, the trained ones with these values.
+  private func allWeights(with trained: [Weight]) -> [Weight] {
+    let trained = Dictionary(trained.map { ($0.name, $0) }, uniquingKeysWith: { $1 })
+    return task.weights.map { trained[$0.name] ?? $0 }
   }
 
   private func saveCheckpoint() throws {
     guard step > 0, folder.latestStep != step else { return }
     let state = RunState(
-      step: step, seconds: seconds, machine: machine, extra: ["data": task.dataFingerprint])
+      step: step, seconds: seconds, machine: machine, extra: ["data": task.dataFingerprint],
+      best: best?.evaluation)
     do {
       try folder.saveCheckpoint(state) { path in
         try CheckpointFiles.write(try backend.trained(task.trainable), to: path + "/model.safetensors")
         try CheckpointFiles.write(try average.state(), to: path + "/average.safetensors")
         try CheckpointFiles.write(try optimizer.state(), to: path + "/optimizer.safetensors")
+        if let best { try CheckpointFiles.write(best.weights, to: path + "/best.safetensors") }
         if let opponent {
           try CheckpointFiles.write(
             try backend.trained(opponent.weights), to: path + "/adversary.safetensors")
@@ -321,24 +368,30 @@ public final class Trainer {
 
   /// Writes checkpoint and package; who pressed Ctrl-C does not wait for measurements and samples.
   private func finish(_ end: TrainingOutcome.End) throws -> TrainingOutcome {
+    if step > 0, end != .interrupted { try evaluate() }
     try saveCheckpoint()
     if step == 0, end == .interrupted {
       progress.finish()
-      return TrainingOutcome(end: end, step: step, package: nil, losses: losses)
+      return TrainingOutcome(end: end, step: step, package: nil, packageStep: step, losses: [:])
     }
+    let weights = allWeights(with: try best?.weights ?? average.averaged())
+    let losses = best?.evaluation.losses ?? losses
     if step > 0, end != .interrupted {
-      try evaluate()
-      try sample()
+      progress.finish()
+      try tune(weights)
+      try sample(of: weights)
     }
     let package = folder.path + "/package"
     let record = ExportRecord(
-      name: recipe.name, steps: step, seconds: seconds,
-      hardware: "\(machine.processor), \(machine.threads) threads, \(machine.device)",
-      losses: losses.filter { $0.value.isFinite })
-    progress.message("writing \(package)")
-    try task.export(weights: averagedWeights(), record: record, to: package)
+      name: recipe.name, steps: best?.evaluation.step ?? step, seconds: seconds,
+      hardware: "\(machine.processor), \(machine.threads) threads, \(machine.device)", losses: losses)
+    progress.message(
+      "writing \(package)"
+        + (record.steps == step
+          ? "" : ", with the weights of step \(record.steps): their held-out loss is the lowest"))
+    try task.export(weights: weights, record: record, to: package)
     progress.finish()
-    return TrainingOutcome(end: end, step: step, package: package, losses: losses)
+    return TrainingOutcome(end: end, step: step, package: package, packageStep: record.steps, losses: losses)
   }
 }
 

@@ -67,7 +67,7 @@ struct TrainingCheck {
     }
     progress.message("check: passed, the batch is being learnt")
     return TrainingOutcome(
-      end: .finished, step: losses.count, package: nil,
+      end: .finished, step: losses.count, package: nil, packageStep: losses.count,
       losses: ["first": Double(first), "last": Double(last)])
   }
 

@@ -27,11 +27,17 @@ public protocol TrainingTask: AnyObject {
   /// The adversary's own loss of the step whose ``loss(step:on:)`` came last, `[1]`; nil where it takes no part yet.
   func adversaryLoss(step: Int, on backend: TorchBackend) throws -> Tensor?
 
-  /// Held-out measures with fixed data and noise, lower is better; the first decides which checkpoint is best.
+  /// Whether ``evaluate(on:)`` measures on data that are not trained on.
+  var holdsOut: Bool { get }
+
+  /// Held-out measures with fixed data and noise, lower is better; the first decides which weights are best.
   func evaluate(on backend: TorchBackend) throws -> [(String, Double)]
 
   /// Sound and pictures of the present state, into a folder. Never touches training's random numbers.
   func writeSamples(weights: [Weight], step: Int, to folder: String) throws -> [SampleFile]
+
+  /// Looks for what the package of these weights is to be used with, before it is written.
+  func tune(weights: [Weight], style: ProgressStyle) throws
 
   /// Writes what the run is for: a codec or a model package.
   func export(weights: [Weight], record: ExportRecord, to path: String) throws
@@ -40,6 +46,7 @@ public protocol TrainingTask: AnyObject {
 extension TrainingTask {
   public var adversary: Adversary? { nil }
   public func adversaryLoss(step: Int, on backend: TorchBackend) throws -> Tensor? { nil }
+  public func tune(weights: [Weight], style: ProgressStyle) throws {}
 }
 
 /// A network that learns to tell what the trained one makes from what is real.

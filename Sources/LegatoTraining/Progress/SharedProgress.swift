@@ -1,17 +1,16 @@
-import LegatoTraining
 import Synchronization
 
 /// Progress that several threads add to.
-final class SharedProgress: Sendable {
+package final class SharedProgress: Sendable {
   private let line: ProgressLine
   private let done = Mutex(0.0)
 
-  init(_ label: String, total: Double, unit: String, style: ProgressStyle) {
+  package init(_ label: String, total: Double, unit: String, style: ProgressStyle) {
     line = ProgressLine(label, total: Int(total.rounded(.up)), unit: unit, style: style)
     line.update(0)
   }
 
-  func add(_ amount: Double) {
+  package func add(_ amount: Double) {
     let (before, after) = done.withLock { done in
       done += amount
       return (done - amount, done)
@@ -19,5 +18,5 @@ final class SharedProgress: Sendable {
     if Int(before) != Int(after) { line.update(Int(after)) }
   }
 
-  func finish() { line.finish() }
+  package func finish() { line.finish() }
 }

@@ -2,11 +2,11 @@ import Dispatch
 import Synchronization
 
 /// The same work on many things, several at once.
-enum ParallelWork {
+package enum ParallelWork {
   /// Results in order. After a failure nothing new begins, and the first is thrown.
   ///
   /// - Parameter done: hears how many are finished, from any thread.
-  static func map<Result: Sendable>(
+  package static func map<Result: Sendable>(
     _ count: Int, threads: Int, done: @Sendable (Int) -> Void = { _ in },
     _ body: @Sendable (Int) throws -> Result
   ) throws -> [Result] {

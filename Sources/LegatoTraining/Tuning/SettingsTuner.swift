@@ -1,0 +1,128 @@
+import Foundation
+import Legato
+import LegatoEvaluation
+import LegatoModels
+import LegatoTensor
+
+/// Finds the temperature, context noise and feedback gain at which a package's streams are likest to real music.
+///
+/// They belong to a training: what suits one set of weights lets the next fade or drone. Every trial makes some streams and
+/// measures them against prepared latents (``DriftReport/unlikeness``); the cheapest is compared with the start once
+/// more, on other seeds, and taken only where it wins there, too.
+public struct SettingsTuner: Sendable {
+  public var package: ModelPackage
+  /// Made with the package's codec.
+  public var data: LatentDataset
+  /// Streams of a trial.
+  public var count = 8
+  /// Seconds of each.
+  public var seconds = 60.0
+  /// Of the first stream. Seeds that follow are used, too: twice ``count``.
+  public var seed: UInt64 = 1000
+  /// Trials at most, besides the last comparison.
+  public var trials = 20
+  public var threads: Int
+  public var style = ProgressStyle.automatic
+
+  public init(package: ModelPackage, data: LatentDataset, threads: Int) {
+    (self.package, self.data, self.threads) = (package, data, threads)
+  }
+
+  /// What one setting was worth.
+  public struct Score: Sendable, Codable, Hashable {
+    public var settings: GenerationDefaults
+    public var unlikeness: Double
+    public var frechetDistance: Double
+    /// Mean share of stretches outside of what 90 % of real ones have.
+    public var shareOutside: Double
+
+    enum CodingKeys: String, CodingKey {
+      case settings, unlikeness
+      case frechetDistance = "frechet_distance"
+      case shareOutside = "share_outside"
+    }
+
+    /// In one line, as a person reads it.
+    public var text: String {
+      String(
+        format:
+          "temperature %.3g, context noise %.3g, feedback gain %.4g: unlikeness %.2f (Fréchet distance %.3g, %.0f %% outside)",
+        settings.temperature, settings.contextNoise, settings.feedbackGain, unlikeness, frechetDistance,
+        100 * shareOutside)
+    }
+  }
+
+  public struct Outcome: Sendable, Codable, Hashable {
+    /// What the package had, and what was found, both on seeds that the search did not see.
+    public var before: Score
+    public var after: Score
+    /// Of the search, in order.
+    public var trials: [Score]
+    /// Where somebody pressed Ctrl-C.
+    public var isInterrupted = false
+
+    /// Where nothing better was found these are the old ones.
+    public var settings: GenerationDefaults {
+      after.unlikeness < before.unlikeness ? after.settings : before.settings
+    }
+
+    enum CodingKeys: String, CodingKey {
+      case before, after, trials
+      case isInterrupted = "interrupted"
+    }
+  }
+
+  /// - Throws: ``TrainingError`` for too little music, or latents of another codec; ``EvaluationError``.
+  public func run() throws -> Outcome {
+    try data.index.check(codecHash: package.codec.hash, folder: data.path)
+    let engine = CPUEngine(threads: threads)
+    let reference = try TuningReference(
+      data, codec: package.codec.codec, threads: threads, engine: engine, style: style)
+    let line = ProgressLine("tune", total: trials, unit: "trial", style: style)
+    defer { line.finish() }
+    line.update(0)
+    var scores: [Score] = []
+    var search = SettingsSearch()
+    let start = package.configuration.generation
+    let found = try search.run(from: start, budget: trials, isStopped: { StopSignal.isRequested }) {
+      settings in
+      let score = try score(settings, seed: seed, reference: reference, engine: engine)
+      scores.append(score)
+      line.message(score.text)
+      line.update(scores.count)
+      return score.unlikeness
+    }
+    guard let found, let first = scores.first, !StopSignal.isRequested else {
+      let score =
+        try scores.first ?? score(start, seed: seed, reference: reference, engine: engine)
+      return Outcome(before: score, after: score, trials: scores, isInterrupted: true)
+    }
+    guard found.settings != start else { return Outcome(before: first, after: first, trials: scores) }
+    let others = seed &+ UInt64(count)
+    return Outcome(
+      before: try score(start, seed: others, reference: reference, engine: engine),
+      after: try score(found.settings, seed: others, reference: reference, engine: engine), trials: scores)
+  }
+
+  private func score(
+    _ settings: GenerationDefaults, seed: UInt64, reference: TuningReference, engine: CPUEngine
+  ) throws -> Score {
+    let workers = min(threads, count)
+    let sounds = try ParallelWork.map(count, threads: workers) { number in
+      var options = package.options(seed: seed &+ UInt64(number))
+      options.temperature = settings.temperature
+      options.contextNoise = settings.contextNoise
+      options.feedbackGain = settings.feedbackGain
+      return try MeasuredRollout(
+        package: package, options: options, seconds: seconds, stretch: reference.stretch,
+        keepsLatents: false,
+        threads: max(1, threads / workers), made: { _ in }
+      ).sound
+    }
+    let report = try DriftReport(
+      DriftSystem(name: "streams", sounds: sounds), reference: reference.music, engine: engine)
+    return Score(
+      settings: settings, unlikeness: report.unlikeness, frechetDistance: report.distance.frechet.value,
+      shareOutside: report.shareOutside)
+  }
+}
