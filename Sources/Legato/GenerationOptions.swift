@@ -13,9 +13,9 @@ public struct GenerationOptions: Sendable, Hashable {
   /// How it is mixed: the package's, as in training.
   public var noiseLaw: NoiseLaw
   /// Factor of a latent before noise is mixed in and it is fed back, a prompt's latents included; above 1 it makes up for
-  /// energy that draws lack. A style's own is a factor of it.
+  /// energy that draws lack.
   public var feedbackGain: Float
-  /// One of ``ModelPackage/styles``; nil for the model without one. It may change while the music plays;
+  /// One of ``ModelPackage/styles``, whose factors multiply temperature, context noise and feedback gain; nil for the model without one. It may change while the music plays;
   /// one that does not fit the model is not taken, and reads nil afterwards.
   public var style: Style?
 

@@ -134,7 +134,8 @@ public final class LatentStream {
     // What stands before the first latent is learned, and was never noised in training.
     let (level, gain) =
       position == 0
-      ? (0, 1) : (options.contextNoise, options.feedbackGain * (options.style?.feedbackGain ?? 1))
+      ? (0, 1)
+      : (min(1, options.contextNoise * factors.contextNoise), options.feedbackGain * factors.feedbackGain)
     var gains = options.noiseLaw.gains(level)
     gains.signal *= gain
     random(purpose: 0).normal(into: noise, from: draws * dimension)
@@ -149,7 +150,8 @@ public final class LatentStream {
   private func draw() -> UnsafeBufferPointer<Float> {
     let x = sampler.input(0)
     random(purpose: 1).normal(into: x, from: draws * dimension)
-    for index in 0..<dimension { x[index] *= options.temperature }
+    let temperature = options.temperature * factors.temperature
+    for index in 0..<dimension { x[index] *= temperature }
     draws += 1
     _ = sampler.input(3).update(from: backbone.output(0))
     let (origin, schedule) = (sampler.input(4), FlowSchedule(count: options.steps))
@@ -164,6 +166,8 @@ public final class LatentStream {
     }
     return UnsafeBufferPointer(x)
   }
+
+  private var factors: Style.Factors { options.style?.factors ?? Style.Factors() }
 
   private func random(purpose: UInt64) -> RandomStream { RandomStream(seed: options.seed, stream: purpose) }
 

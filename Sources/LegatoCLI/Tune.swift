@@ -1,5 +1,6 @@
 import ArgumentParser
 import Foundation
+import Legato
 import LegatoModels
 import LegatoTensor
 import LegatoTraining
@@ -16,6 +17,7 @@ struct Tune: ParsableCommand {
 
         legato tune --model runs/mine/package --latents data/latents
         legato tune --model runs/mine/package --latents data/latents --dry-run
+        legato tune --model runs/mine/package --latents data/latents --style cello --pieces instrument=cello
 
       Takes some minutes on two cores. Training does it by itself where the recipe says `model.generation.tune: true`, as \
       Recipes/finetune-model.yaml does.
@@ -29,6 +31,18 @@ struct Tune: ParsableCommand {
       "Latents of real music, made by `legato prepare` with the package's codec: what it was trained on will do.",
       valueName: "folder"))
   var latents: String
+
+  @Option(
+    help: ArgumentHelp(
+      "Tune one style of the package: what is found becomes its factors of the package's settings.",
+      valueName: "name"))
+  var style: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Only latents of pieces with this label, such as instrument=cello: what the style is to play.",
+      valueName: "label=value"))
+  var pieces: StyleRecipe.Label?
 
   @Option(help: "Streams of each setting.")
   var count = 8
@@ -64,36 +78,53 @@ struct Tune: ParsableCommand {
   func run() throws {
     StopSignal.install()
     let package = try ModelPackage(path: model)
-    var tuner = SettingsTuner(
-      package: package, data: try LatentDataset(path: latents), threads: threads.value)
+    let data = try ModelTask.pieces(of: LatentDataset(path: latents), with: pieces).own
+    var tuner = SettingsTuner(package: package, data: data, threads: threads.value)
+    if let style {
+      var option = StyleOption()
+      option.style = .named(style)
+      tuner.playedStyle = try option.options(seed: 0, package: package).style
+    }
     (tuner.count, tuner.trials, tuner.seed) = (count, trials, seed)
     tuner.seconds = Double(DurationText.seconds(duration) ?? 60)
     tuner.style = reporting.loggedProgress
     if !dryRun { try OutputNames.checkFolder(of: model + "/config.json") }
     let outcome = try tuner.run()
-    let isBetter = outcome.settings != package.configuration.generation
-    if isBetter, !dryRun { try package.write(generation: outcome.settings) }
+    var written: String?
+    if outcome.isBetter, !dryRun {
+      if let style = tuner.style(with: outcome.settings) {
+        try package.write(style: style)
+        written = "the style \(style.name) of \(model): \(style.factors.text)"
+      } else {
+        try package.write(generation: outcome.settings)
+        written = model + "/config.json"
+      }
+    }
     if reporting.json {
       try StandardOutput.json(outcome)
     } else if !reporting.quiet {
-      try tell(outcome, isBetter: isBetter)
+      try tell(outcome, written: written)
     }
     if outcome.isInterrupted, let code = StopSignal.exitCode { throw ExitCode(code) }
   }
 
-  private func tell(_ outcome: SettingsTuner.Outcome, isBetter: Bool) throws {
+  private func tell(_ outcome: SettingsTuner.Outcome, written: String?) throws {
     if outcome.isInterrupted { return try StandardOutput.line("stopped; \(model) is as it was") }
     try StandardOutput.line("before   \(outcome.before.text)")
     guard outcome.before != outcome.after else {
       return try StandardOutput.line("nothing better was found; \(model) is as it was")
     }
     try StandardOutput.line("found    \(outcome.after.text)")
-    if !isBetter {
-      try StandardOutput.line("on other seeds it is no better; \(model) is as it was")
-    } else if dryRun {
-      try StandardOutput.line("\(model) is as it was (--dry-run)")
+    if let written {
+      try StandardOutput.line("written  \(written)")
     } else {
-      try StandardOutput.line("written  \(model)/config.json")
+      try StandardOutput.line(
+        outcome.isBetter
+          ? "\(model) is as it was (--dry-run)" : "on other seeds it is no better; \(model) is as it was")
     }
   }
+}
+
+extension StyleRecipe.Label: ExpressibleByArgument {
+  public init?(argument: String) { self.init(argument) }
 }

@@ -11,17 +11,43 @@ public struct Style: Sendable {
   public let weights: [Weight]
   /// Of the latents that it was learned on.
   public let latents: LatentStatistics
-  /// Factor of ``GenerationDefaults/feedbackGain``: some instruments lose more energy from draw to draw than others.
-  public let feedbackGain: Float
+  public let factors: Factors
   private let fingerprint: UInt64
 
-  public init(name: String, weights: [Weight], latents: LatentStatistics, feedbackGain: Float = 1) {
+  /// Of the settings of generation while the style plays: some instruments lose more energy from draw to draw than others, or bear more noise.
+  public struct Factors: Sendable, Hashable {
+    public var feedbackGain: Float
+    public var contextNoise: Float
+    public var temperature: Float
+
+    public init(feedbackGain: Float = 1, contextNoise: Float = 1, temperature: Float = 1) {
+      (self.feedbackGain, self.contextNoise, self.temperature) = (feedbackGain, contextNoise, temperature)
+    }
+
+    /// What each may be.
+    static let range: ClosedRange<Float> = 0...10
+
+    /// "feedback gain ×1.02, context noise ×1.5"; empty where all are 1.
+    public var text: String {
+      [("temperature", temperature), ("context noise", contextNoise), ("feedback gain", feedbackGain)]
+        .filter { $0.1 != 1 }.map { "\($0.0) ×\($0.1)" }.joined(separator: ", ")
+    }
+  }
+
+  public init(name: String, weights: [Weight], latents: LatentStatistics, factors: Factors = Factors()) {
     (self.name, self.weights, self.latents) = (name, weights, latents)
-    self.feedbackGain = feedbackGain
+    self.factors = factors
     var fingerprint = Fingerprint()
     for weight in weights { fingerprint.mix(weight) }
-    fingerprint.mix(UInt64(feedbackGain.bitPattern))
+    for factor in [factors.feedbackGain, factors.contextNoise, factors.temperature] {
+      fingerprint.mix(UInt64(factor.bitPattern))
+    }
     self.fingerprint = fingerprint.value
+  }
+
+  /// The same style with other factors.
+  public func with(_ factors: Factors) -> Style {
+    Style(name: name, weights: weights, latents: latents, factors: factors)
   }
 
   /// Whether a style may be called so: it is the name of a file.

@@ -1,5 +1,6 @@
 import Foundation
 import LegatoAudio
+import LegatoModels
 import LegatoTraining
 import Testing
 
@@ -162,6 +163,51 @@ import Testing
     let sounds = try ["one", "two", "none"].map(sound)
     #expect(Set(sounds).count == 3)
     #expect(sounds[..<2].contains(try sound("any")))
+
+    // Its factors are found and written into it, and nothing else changes.
+    func known(_ package: String) throws -> [String: Style] {
+      try Dictionary(
+        uniqueKeysWithValues: ModelPackage(path: folder.path(package)).styles.map { ($0.name, $0) })
+    }
+    let untuned = try known("style-two/package")
+    let settingsBefore = try Data(
+      contentsOf: URL(fileURLWithPath: folder.path("style-two/package/config.json")))
+    let tune = [
+      "tune", "--model", "style-two/package", "--latents", "latents", "--count", "2", "--duration", "8s",
+      "--trials", "5", "--threads", "1", "--json",
+    ]
+    let tuning = try LegatoProcess.run(tune + ["--style", "one"], in: folder.url)
+    try #require(tuning.status == 0, "\(tuning.error)")
+    let found = try #require(try JSONSerialization.jsonObject(with: tuning.output) as? [String: Any])
+    func value(_ name: String, _ setting: String) throws -> Double {
+      let score = try #require(found[name] as? [String: Any])
+      return try #require(
+        (score["settings"] as? [String: Any] ?? score)[setting] as? Double ?? score[setting] as? Double)
+    }
+    let isBetter = try value("after", "unlikeness") < value("before", "unlikeness")
+    let tuned = try known("style-two/package")
+    #expect(tuned["two"] == untuned["two"] && (tuned["one"] != untuned["one"]) == isBetter)
+    if isBetter {
+      let factors = try #require(tuned["one"]).factors
+      for (setting, factor) in [
+        ("context_noise", factors.contextNoise), ("feedback_gain", factors.feedbackGain),
+      ] {
+        let ratio = try value("after", setting) / value("before", setting)
+        #expect(abs(Double(factor) - ratio) < 0.001, "\(setting)")
+      }
+      #expect(try LegatoProcess.run(["info", "style-two/package"], in: folder.url).text.contains("×"))
+    }
+    #expect(
+      try Data(contentsOf: URL(fileURLWithPath: folder.path("style-two/package/config.json")))
+        == settingsBefore)
+    for (arguments, text) in [
+      (["--style", "three"], "has no style 'three'"),
+      (["--style", "one", "--pieces", "tuba"], "label=value"),
+      (["--style", "one", "--pieces", "instrument=tuba"], "no piece has the label instrument=tuba"),
+    ] {
+      let refused = try LegatoProcess.run(tune + arguments, in: folder.url)
+      #expect(refused.status != 0 && refused.error.contains(text), "\(refused.error)")
+    }
 
     let leaving = try LegatoProcess.run(
       [

@@ -19,7 +19,8 @@ import Testing
         Weight(
           name: weight.name, shape: weight.shape,
           values: RandomStream(seed: seed, stream: UInt64(index)).normal(weight.count))
-      }, latents: try #require(LatentStatistics(of: latents, dimension: dimension)), feedbackGain: gain)
+      }, latents: try #require(LatentStatistics(of: latents, dimension: dimension)),
+      factors: .init(feedbackGain: gain))
   }
 
   /// The model with a style's weights in the place of its own.
@@ -57,6 +58,17 @@ import Testing
     options.feedbackGain = 1.875
     #expect(louder == rollout(stream(base, options)))
     #expect(louder != styled)
+    // So are its context noise, up to nothing but noise, and its temperature.
+    options.style = style.with(.init(contextNoise: 2, temperature: 0.5))
+    (options.contextNoise, options.temperature) = (0.25, 1)
+    let wild = rollout(stream(base, options))
+    options.style = style
+    (options.contextNoise, options.temperature) = (0.5, 0.5)
+    #expect(wild == rollout(stream(base, options)))
+    options.contextNoise = 1
+    let noise = rollout(stream(base, options))
+    options.style = style.with(.init(contextNoise: 9))
+    #expect(noise == rollout(stream(base, options)))
   }
 
   @Test func aStyleMayChangeWhileTheMusicPlays() throws {
@@ -188,7 +200,7 @@ import Testing
         package.styles[index].name, of: package.model, seed: UInt64(index), centre: Float(centre),
         gain: index == 1 ? 0.9 : 1)
       #expect(package.styles[index] == original)
-      #expect(package.styles[index].feedbackGain == (index == 1 ? 0.9 : 1))
+      #expect(package.styles[index].factors.feedbackGain == (index == 1 ? 0.9 : 1))
       #expect(package.styles[index].latents == original.latents)
     }
 
@@ -272,9 +284,9 @@ import Testing
     #expect(try failure { try spoiled.write(toPackage: folder, of: package.model) }.contains("NaN"))
     #expect(
       try failure {
-        try Self.style("high", of: package.model, seed: 1, gain: 3).write(
+        try Self.style("high", of: package.model, seed: 1, gain: -3).write(
           toPackage: folder, of: package.model)
-      }.contains("its feedback gain is '3.0'"))
+      }.contains("its factor feedback_gain is '-3.0'"))
     let misnamed = folder + "/styles/no good.safetensors"
     #expect(
       try failure { try whole.write(to: URL(fileURLWithPath: misnamed)) }.contains("cannot be called"))

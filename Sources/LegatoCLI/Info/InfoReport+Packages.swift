@@ -35,7 +35,7 @@ extension InfoReport {
       report.add(
         "styles", "styles", .list(package.styles.map(\.name)),
         package.styles.map {
-          $0.feedbackGain == 1 ? $0.name : "\($0.name) (feedback gain times \($0.feedbackGain))"
+          $0.factors.text.isEmpty ? $0.name : "\($0.name) (\($0.factors.text))"
         }.joined(separator: ", "))
     }
     report.addTraining(configuration.training)

@@ -80,6 +80,9 @@ public struct ModelPackage: Sendable {
     try PackageFiles.write(configuration, to: path + "/config.json")
   }
 
+  /// Puts a style into the package's folder, in the place of one of its name. Throws ``PackageError`` where it does not fit the model.
+  public func write(style: Style) throws { try style.write(toPackage: path, of: model) }
+
   /// Writes a package: `card` becomes its README.md. The codec's folder is copied. Matrices are stored in `format`, or as they are
   /// where it is nil. Throws ``PackageError`` for a style that does not fit the model. `styles` must be of a model with these weights in this format.
   public static func write(

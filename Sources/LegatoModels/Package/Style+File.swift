@@ -7,13 +7,15 @@ import LegatoTensor
 #endif
 
 /// `styles/NAME.safetensors` of a package: the weights of a style under the names that they have in the model, `latent_mean`
-/// and `latent_covariance`; in the metadata, which model they belong to, and perhaps a feedback gain.
+/// and `latent_covariance`; in the metadata, which model they belong to, and factors of settings of generation that are not 1.
 extension Style {
   static let folder = "styles"
   private static let ending = ".safetensors"
   private static let formatKey = "legato_style"
   private static let modelKey = "model"
-  private static let gainKey = "feedback_gain"
+  private static let factorKeys: [(name: String, factor: any WritableKeyPath<Factors, Float> & Sendable)] = [
+    ("feedback_gain", \.feedbackGain), ("context_noise", \.contextNoise), ("temperature", \.temperature),
+  ]
 
   /// All styles of a package by name; none where the folder is missing.
   static func all(in package: String, of model: ContinuousModel) throws -> [Style] {
@@ -57,11 +59,15 @@ extension Style {
         mean: try source.weight(named: "latent_mean", shape: [d], initial: .zeros).floats(),
         covariance: try source.weight(named: "latent_covariance", shape: [d, d], initial: .zeros).floats())
     else { throw PackageError(damaged: path, "its covariance is not positive definite") }
-    let gain = file.metadata[gainKey].map { Float($0) ?? .nan } ?? 1
-    guard GenerationDefaults.feedbackGains.contains(gain) else {
-      throw PackageError(damaged: path, "its feedback gain is '\(file.metadata[gainKey] ?? "")'")
+    var factors = Factors()
+    for (key, factor) in factorKeys {
+      guard let text = file.metadata[key] else { continue }
+      guard let value = Float(text), Factors.range.contains(value) else {
+        throw PackageError(damaged: path, "its factor \(key) is '\(text)'")
+      }
+      factors[keyPath: factor] = value
     }
-    return Style(name: name, weights: weights, latents: latents, feedbackGain: gain)
+    return Style(name: name, weights: weights, latents: latents, factors: factors)
   }
 
   /// Throws ``PackageError`` where the style cannot be one of the model.
@@ -78,11 +84,13 @@ extension Style {
       Weight(name: "latent_mean", shape: [d], values: latents.mean),
       Weight(name: "latent_covariance", shape: [d, d], values: latents.covariance),
     ]
+    var metadata = [Self.formatKey: "1", Self.modelKey: model.styleKey]
+    for (key, factor) in Self.factorKeys where factors[keyPath: factor] != 1 {
+      metadata[key] = "\(factors[keyPath: factor])"
+    }
     try SafetensorsWriter.write(
       weights.map { $0.converted(to: .float32) } + statistics, to: "\(folder)/\(name)\(Self.ending)",
-      metadata: [
-        Self.formatKey: "1", Self.modelKey: model.styleKey, Self.gainKey: "\(feedbackGain)",
-      ])
+      metadata: metadata)
   }
 }
 

@@ -25,14 +25,16 @@ extension ModelTask {
     guard settings.generation == GenerationRecipe() else {
       throw TrainingError(
         "a style leaves the package's settings of generation as they are",
-        "Remove model.generation; model.style.feedback_gain is the one setting of a style's own.")
+        "Remove model.generation. A style's own factors of them are found afterwards: legato tune --style \(settings.style?.name ?? "")."
+      )
     }
   }
 
-  static func pieces(of data: LatentDataset, for style: StyleRecipe?) throws -> (
+  /// The pieces with a label, and the others; all and nil where no label is asked for.
+  package static func pieces(of data: LatentDataset, with label: StyleRecipe.Label?) throws -> (
     own: LatentDataset, others: LatentDataset?
   ) {
-    guard let label = style?.pieces else { return (data, nil) }
+    guard let label else { return (data, nil) }
     let own = data.filtered { $0.labels[label.name] == label.value }
     guard !own.index.pieces.isEmpty else {
       func some(_ words: [String]) -> String {
@@ -49,7 +51,7 @@ extension ModelTask {
         !values.isEmpty
           ? "Choose one of: \(some(values))."
           : names.isEmpty
-            ? "Leave model.style.pieces out to take all pieces: the recordings had no manifest with labels."
+            ? "Leave it out to take all pieces: the recordings had no manifest with labels."
             : "Their labels are: \(some(names)).")
     }
     return (own, data.filtered { $0.labels[label.name] != label.value })
@@ -79,7 +81,8 @@ extension ModelTask {
         "Give it recordings that are not silent, at least some seconds of them.")
     }
     return Style(
-      name: recipe.name, weights: own, latents: statistics, feedbackGain: Float(recipe.feedbackGain))
+      name: recipe.name, weights: own, latents: statistics,
+      factors: .init(feedbackGain: Float(recipe.feedbackGain)))
   }
 
   /// Writes the parent's package with the new style; one of the same name is replaced.

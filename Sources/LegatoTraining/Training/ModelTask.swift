@@ -46,7 +46,7 @@ public final class ModelTask: TrainingTask {
   ) throws {
     self.recipe = recipe
     self.settings = settings
-    let pieces = try Self.pieces(of: data, for: settings.style)
+    let pieces = try Self.pieces(of: data, with: settings.style?.pieces)
     whole = data
     self.data = pieces.own
     lead = pieces.others.map { StyleLead(others: $0, frames: recipe.data.cropFrames) }

@@ -13,6 +13,8 @@ public struct SettingsTuner: Sendable {
   public var package: ModelPackage
   /// Made with the package's codec.
   public var data: LatentDataset
+  /// The style that plays, whose factors are then looked for; nil for the settings of the package, its styles in turn.
+  public var playedStyle: Style?
   /// Streams of a trial.
   public var count = 8
   /// Seconds of each.
@@ -61,10 +63,12 @@ public struct SettingsTuner: Sendable {
     /// Where somebody pressed Ctrl-C.
     public var isInterrupted = false
 
-    /// Where nothing better was found these are the old ones.
+    /// Where nothing better was found these are the old ones. Of a style: its factors included.
     public var settings: GenerationDefaults {
       after.unlikeness < before.unlikeness ? after.settings : before.settings
     }
+
+    public var isBetter: Bool { settings != before.settings }
 
     enum CodingKeys: String, CodingKey {
       case before, after, trials
@@ -72,18 +76,23 @@ public struct SettingsTuner: Sendable {
     }
   }
 
-  /// - Throws: ``TrainingError`` for too little music, or latents of another codec; ``EvaluationError``.
+  /// - Throws: ``TrainingError`` for too little music; ``LatentError`` for latents of another codec.
   public func run() throws -> Outcome {
     try data.index.check(codecHash: package.codec.hash, folder: data.path)
     let engine = CPUEngine(threads: threads)
     let reference = try TuningReference(
-      data, codec: package.codec.codec, threads: threads, engine: engine, style: style)
+      data, codec: package.codec.codec, streams: seconds, threads: threads, engine: engine, style: style)
     let line = ProgressLine("tune", total: trials, unit: "trial", style: style)
     defer { line.finish() }
     line.update(0)
     var scores: [Score] = []
     var search = SettingsSearch()
-    let start = package.configuration.generation
+    var start = package.configuration.generation
+    if let factors = playedStyle?.factors {
+      start.temperature *= factors.temperature
+      start.contextNoise *= factors.contextNoise
+      start.feedbackGain *= factors.feedbackGain
+    }
     let found = try search.run(from: start, budget: trials, isStopped: { StopSignal.isRequested }) {
       settings in
       let score = try score(settings, seed: seed, reference: reference, engine: engine)
@@ -104,12 +113,27 @@ public struct SettingsTuner: Sendable {
       after: try score(found.settings, seed: others, reference: reference, engine: engine), trials: scores)
   }
 
+  /// The played style with factors that give these settings.
+  public func style(with settings: GenerationDefaults) -> Style? {
+    let own = package.configuration.generation
+    func factor(_ setting: KeyPath<GenerationDefaults, Float>) -> Float {
+      let (new, old) = (settings[keyPath: setting], own[keyPath: setting])
+      // Nothing multiplied is nothing: what the package leaves out, its styles do.
+      return old == 0 ? 1 : (new / old * 1000).rounded() / 1000
+    }
+    return playedStyle?.with(
+      Style.Factors(
+        feedbackGain: factor(\.feedbackGain), contextNoise: factor(\.contextNoise),
+        temperature: factor(\.temperature)))
+  }
+
   private func score(
     _ settings: GenerationDefaults, seed: UInt64, reference: TuningReference, engine: CPUEngine
   ) throws -> Score {
     let workers = min(threads, count)
     let sounds = try ParallelWork.map(count, threads: workers) { number in
       var options = package.options(seed: seed &+ UInt64(number))
+      if let playedStyle { options.style = playedStyle.with(Style.Factors()) }
       options.temperature = settings.temperature
       options.contextNoise = settings.contextNoise
       options.feedbackGain = settings.feedbackGain
@@ -119,8 +143,14 @@ public struct SettingsTuner: Sendable {
         threads: max(1, threads / workers), made: { _ in }
       ).sound
     }
-    let report = try DriftReport(
-      DriftSystem(name: "streams", sounds: sounds), reference: reference.music, engine: engine)
+    let report: DriftReport
+    do {
+      report = try DriftReport(
+        DriftSystem(name: "streams", sounds: sounds), reference: reference.music, engine: engine)
+    } catch let error as EvaluationError {
+      throw TrainingError(
+        "\(error)", "Listen to the package with `legato generate`, and choose other streams.")
+    }
     return Score(
       settings: settings, unlikeness: report.unlikeness, frechetDistance: report.distance.frechet.value,
       shareOutside: report.shareOutside)

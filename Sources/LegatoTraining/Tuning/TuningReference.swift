@@ -9,17 +9,17 @@ struct TuningReference {
   var music: DriftReference
   /// Seconds of a stretch.
   var stretch: Double
-  /// Seconds of all that was measured.
-  var seconds: Double
 
   /// Parts of pieces are independent samples for this purpose: a folder may hold a single long recording.
   private static let partSeconds = 120.0
   private static let parts = 24
   private static let stretches = 4.0...30.0
 
+  /// - Parameter seconds: of the streams that are to be compared; a stretch is half of one at most.
   /// - Throws: ``TrainingError`` for too little music.
   init(
-    _ data: LatentDataset, codec: any AudioCodec, threads: Int, engine: CPUEngine, style: ProgressStyle
+    _ data: LatentDataset, codec: any AudioCodec, streams seconds: Double, threads: Int, engine: CPUEngine,
+    style: ProgressStyle
   ) throws {
     let rate = codec.frameRate
     let length = Int(Self.partSeconds * rate)
@@ -31,7 +31,8 @@ struct TuningReference {
     // Half of the parts hold at least one stretch, and two stretches come to one median part.
     let lengths = all.map { Double($0.count) / rate }.sorted()
     let median = lengths.isEmpty ? 0 : lengths[lengths.count / 2]
-    let stretch = min(max(median / 2, Self.stretches.lowerBound), Self.stretches.upperBound)
+    let longest = min(Self.stretches.upperBound, seconds / 2)
+    let stretch = min(max(median / 2, Self.stretches.lowerBound), longest)
     let usable = all.filter { Double($0.count) / rate >= stretch + 1 }
     guard usable.count > 1 else {
       throw TrainingError(
@@ -55,7 +56,6 @@ struct TuningReference {
       throw TrainingError("\(data.path): \(error)", "Prepare more or longer recordings.")
     }
     self.stretch = stretch
-    seconds = sounds.reduce(0) { $0 + $1.seconds }
   }
 
   private static func measure(
