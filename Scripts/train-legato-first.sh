@@ -21,13 +21,14 @@ instruments=$(printf -- '--instrument %s ' 0 11 24 42 48 73)
 # The model's package with the finished decoder.
 rm -rf package && cp -R model/package package
 rm -rf package/codec && cp -R decoder/package package/codec
-# A style for each instrument, five minutes each; they join the package one by one.
+# A style for each instrument, five minutes each, and four more to tune it; they join the package one by one.
 from=package
-for style in "piano 1 acoustic grand piano" "vibraphone 1 vibraphone" "guitar 1 nylon guitar" "cello 1.02 cello" \
-  "strings 1.02 string ensemble" "flute 1.02 flute"; do
-  read -r name gain instrument <<< "$style"
+for style in "piano acoustic grand piano" "vibraphone vibraphone" "guitar nylon guitar" "cello cello" \
+  "strings string ensemble" "flute flute"; do
+  read -r name instrument <<< "$style"
   "$legato" train "$recipes/../style.yaml" --from "$from" --set data.latents=latents --set "model.style.name=$name" \
-    --set "model.style.pieces=instrument=$instrument" --set "model.style.feedback_gain=$gain" --output "style-$name"
+    --set "model.style.pieces=instrument=$instrument" --output "style-$name"
   from=style-$name/package
+  "$legato" tune --model "$from" --latents latents --style "$name" --pieces "instrument=$instrument" --trials 12
 done
 cp -R "$from/styles" package/

@@ -89,7 +89,10 @@ struct Tune: ParsableCommand {
     tuner.seconds = Double(DurationText.seconds(duration) ?? 60)
     tuner.style = reporting.loggedProgress
     if !dryRun { try OutputNames.checkFolder(of: model + "/config.json") }
-    let outcome = try tuner.run()
+    guard let outcome = try tuner.run() else {
+      if !reporting.quiet { StandardError.write("stopped; \(model) is as it was\n") }
+      throw ExitCode(StopSignal.exitCode ?? 130)
+    }
     var written: String?
     if outcome.isBetter, !dryRun {
       if let style = tuner.style(with: outcome.settings) {
@@ -105,11 +108,9 @@ struct Tune: ParsableCommand {
     } else if !reporting.quiet {
       try tell(outcome, written: written)
     }
-    if outcome.isInterrupted, let code = StopSignal.exitCode { throw ExitCode(code) }
   }
 
   private func tell(_ outcome: SettingsTuner.Outcome, written: String?) throws {
-    if outcome.isInterrupted { return try StandardOutput.line("stopped; \(model) is as it was") }
     try StandardOutput.line("before   \(outcome.before.text)")
     guard outcome.before != outcome.after else {
       return try StandardOutput.line("nothing better was found; \(model) is as it was")

@@ -25,7 +25,7 @@ public struct Style: Sendable {
     }
 
     /// What each may be.
-    static let range: ClosedRange<Float> = 0...10
+    public static let range: ClosedRange<Float> = 0...10
 
     /// "feedback gain ×1.02, context noise ×1.5"; empty where all are 1.
     public var text: String {

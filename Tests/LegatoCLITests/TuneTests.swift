@@ -106,6 +106,12 @@ import Testing
         try Data(contentsOf: URL(fileURLWithPath: folder.path("whole/" + path)))
           == Data(contentsOf: URL(fileURLWithPath: folder.path("parts/" + path))), "\(file)")
     }
+    func best(_ run: String) throws -> NSDictionary {
+      let state = try JSONSerialization.jsonObject(
+        with: Data(contentsOf: URL(fileURLWithPath: folder.path(run + "/checkpoints/step-30/state.json"))))
+      return try #require((state as? [String: Any])?["best"] as? NSDictionary)
+    }
+    #expect(try best("whole") == best("parts"))
   }
 
   @Test func settingsAreFoundAndWritten() throws {

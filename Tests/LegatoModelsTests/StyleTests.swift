@@ -214,6 +214,35 @@ import Testing
     #expect(bare.options(seed: 5) == GenerationOptions(seed: 5, defaults: bare.configuration.generation))
   }
 
+  @Test func settingsAreWrittenAndNothingElse() throws {
+    let (package, folder) = try Self.package()
+    defer { try? FileManager.default.removeItem(atPath: folder) }
+    let files = try FileManager.default.subpathsOfDirectory(atPath: folder).filter { $0.contains(".") }
+    func contents() throws -> [String: Data] {
+      try Dictionary(
+        uniqueKeysWithValues: files.map {
+          ($0, try Data(contentsOf: URL(fileURLWithPath: folder + "/" + $0)))
+        })
+    }
+    func changed(_ change: () throws -> Void) throws -> [String] {
+      let before = try contents()
+      try change()
+      return try contents().filter { before[$0.key] != $0.value }.map(\.key)
+    }
+    var settings = package.configuration.generation
+    (settings.temperature, settings.contextNoise, settings.feedbackGain) = (1.125, 0.375, 1.0625)
+    #expect(try changed { try package.write(generation: settings) } == ["config.json"])
+    let factors = Style.Factors(feedbackGain: 1.25, contextNoise: 1.5, temperature: 0.875)
+    let style = package.styles[1].with(factors)
+    #expect(try changed { try package.write(style: style) } == ["styles/low.safetensors"])
+    let read = try ModelPackage(path: folder)
+    #expect(
+      read.configuration.generation == settings && read.configuration.name == package.configuration.name)
+    #expect(
+      read.styles[1] == style && read.styles[1].factors == factors && read.styles[1] != package.styles[1])
+    #expect(factors.text == "temperature ×0.875, context noise ×1.5, feedback gain ×1.25")
+  }
+
   @Test func aPromptChoosesTheStyleThatItIsLikest() throws {
     let (package, folder) = try Self.package()
     defer { try? FileManager.default.removeItem(atPath: folder) }
@@ -282,11 +311,14 @@ import Testing
         Weight(name: $0.name, shape: $0.shape, values: $0.floats().map { _ in .nan })
       }, latents: package.styles[0].latents)
     #expect(try failure { try spoiled.write(toPackage: folder, of: package.model) }.contains("NaN"))
+    // A factor that nobody could have written: the same length, so that the file is whole.
+    try package.write(style: Self.style("high", of: package.model, seed: 1, gain: 3.5))
+    let text = try Data(contentsOf: URL(fileURLWithPath: path))
+    var spoilt = text
+    spoilt.replaceSubrange(try #require(text.range(of: Data("\"3.5\"".utf8))), with: Data("\"-35\"".utf8))
     #expect(
-      try failure {
-        try Self.style("high", of: package.model, seed: 1, gain: -3).write(
-          toPackage: folder, of: package.model)
-      }.contains("its factor feedback_gain is '-3.0'"))
+      try failure { try spoilt.write(to: URL(fileURLWithPath: path)) }.contains(
+        "its factor feedback_gain is '-35'"))
     let misnamed = folder + "/styles/no good.safetensors"
     #expect(
       try failure { try whole.write(to: URL(fileURLWithPath: misnamed)) }.contains("cannot be called"))
@@ -301,6 +333,7 @@ import Testing
       try #require(large),
       Style(name: "../x", weights: package.styles[0].weights, latents: package.styles[0].latents),
       Style(name: "few", weights: [], latents: package.styles[0].latents),
+      package.styles[0].with(.init(contextNoise: 12)), package.styles[0].with(.init(temperature: .nan)),
     ] {
       #expect(throws: PackageError.self) { try wrong.write(toPackage: folder, of: package.model) }
     }

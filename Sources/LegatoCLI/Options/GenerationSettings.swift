@@ -4,7 +4,10 @@ import LegatoModels
 
 /// How a model is to sound, where not as its package says.
 struct GenerationSettings: ParsableArguments {
-  @Option(help: "How daring: 0 to 10, below 1 is plainer, above wilder. (default: the package's)")
+  @Option(
+    help:
+      "How daring: 0 to 10, below 1 is plainer, above wilder; a style has a factor of it. (default: the package's)"
+  )
   var temperature: Float?
 
   @Option(help: "Steps to a latent, 1 to 1000: more is finer and slower. (default: the package's)")
@@ -12,13 +15,13 @@ struct GenerationSettings: ParsableArguments {
 
   @Option(
     help:
-      "Noise mixed into what the model hears of itself, 0 to 1; steadies long pieces. (default: the package's)"
+      "Noise mixed into what the model hears of itself, 0 to 1; steadies long pieces; a style has a factor of it. (default: the package's)"
   )
   var contextNoise: Float?
 
   @Option(
     help:
-      "How loud the model hears itself, 0.5 to 2; above 1 keeps long pieces from fading. (default: the package's)"
+      "How loud the model hears itself, 0.5 to 2; above 1 keeps long pieces from fading; a style has a factor of it. (default: the package's)"
   )
   var feedbackGain: Float?
 

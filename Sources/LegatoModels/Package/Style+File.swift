@@ -77,6 +77,11 @@ extension Style {
         path: package, reason: "the style '\(name)' does not fit the model, or cannot be called so",
         remedy: "train it on this model, and name it with letters, digits, - and _")
     }
+    for (key, factor) in Self.factorKeys where !Factors.range.contains(factors[keyPath: factor]) {
+      throw PackageError(
+        path: package, reason: "the style '\(name)' has the factor \(key) \(factors[keyPath: factor])",
+        remedy: "choose one from \(Factors.range.lowerBound) to \(Factors.range.upperBound)")
+    }
     let folder = package + "/" + Self.folder
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     let d = latents.dimension

@@ -35,6 +35,8 @@ public final class RunFolder: Sendable {
     "optimizer", "precision",
     // So that a run that outgrew its machine's memory can go on with less.
     "batch_size",
+    // It comes after what is learned.
+    "model.generation.tune",
   ]
 
   /// Opens a run's folder, new or to be resumed: locks it, compares recipes, removes what interrupted writes

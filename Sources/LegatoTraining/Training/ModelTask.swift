@@ -214,18 +214,21 @@ public final class ModelTask: TrainingTask {
     return file
   }
 
-  public func tune(weights: [Weight], style: ProgressStyle) throws {
-    guard settings.generation.tune, settings.style == nil else { return }
-    // As they will be stored.
-    let stored = NamedWeights(weights.map { $0.stored(as: .bfloat16) }, origin: "the run")
-    let package = ModelPackage(
-      model: try ContinuousModel(model.configuration, weights: stored), codec: codec,
-      configuration: configurationFile(record: nil))
+  public func tune(package path: String, style: ProgressStyle) throws -> String? {
+    guard settings.generation.tune, settings.style == nil else { return nil }
+    let package = try ModelPackage(path: path)
     var tuner = SettingsTuner(
       package: package, data: data,
       threads: recipe.threads > 0 ? recipe.threads : min(4, Platform.processorCount))
     tuner.style = style
-    generation = try tuner.run().settings
+    guard let outcome = try tuner.run() else {
+      return
+        "stopped before the settings of generation were tuned: legato tune --model \(path) --latents \(data.path)"
+    }
+    guard outcome.isBetter else { return "tuned: nothing better than \(outcome.before.text)" }
+    generation = outcome.settings
+    try package.write(generation: generation)
+    return "tuned, on other seeds: \(outcome.before.text) before; \(outcome.after.text)"
   }
 
   public func export(weights: [Weight], record: ExportRecord, to path: String) throws {

@@ -152,7 +152,7 @@ public final class Trainer {
       for difference in machine.differences(from: checkpoint.state.machine) {
         progress.message("note: \(difference); the run goes on, but not bit for bit as it would have")
       }
-      if let evaluation = checkpoint.state.best, recipe.evaluate.patience > 0 {
+      if let evaluation = checkpoint.state.best, evaluation.measure == measure {
         best = (
           evaluation,
           try CheckpointFiles.weights(like: task.trainable, from: checkpoint.file("best.safetensors"))
@@ -170,7 +170,8 @@ public final class Trainer {
     for note in task.notes { progress.message("note: \(note)") }
     if recipe.evaluate.patience > 0, !task.holdsOut {
       progress.message(
-        "note: nothing is held out, so the run cannot tell when it has had enough (evaluate.patience)")
+        "note: nothing is held out, so the run cannot tell when it has had enough and goes on to step \(recipe.steps): "
+          + "prepare more recordings, or name fewer with --set steps=400")
     }
   }
 
@@ -194,7 +195,7 @@ public final class Trainer {
       if recipe.evaluate.everySteps > 0, step % recipe.evaluate.everySteps == 0 { try evaluate() }
       if checkpointIsDue { try saveCheckpoint() }
       if recipe.samples.everySteps > 0, step % recipe.samples.everySteps == 0, step < recipe.steps {
-        try sample()
+        try sample(of: allWeights(with: average.averaged()), at: step)
       }
     }
     return try finish(.finished)
@@ -304,10 +305,17 @@ public final class Trainer {
         + lastEvaluation.map { "\($0.0) \(String(format: "%.4f", $0.1))" }.joined(separator: "  "))
   }
 
+  /// What losses that may be compared were measured on; empty where no best weights are kept.
+  private var measure: String {
+    guard recipe.evaluate.patience > 0, task.holdsOut else { return "" }
+    return "\(task.dataFingerprint) \(recipe.evaluate.batches) \(recipe.batchSize)"
+  }
+
   private func keepBest() throws {
-    guard recipe.evaluate.patience > 0, task.holdsOut, let loss = lastEvaluation.first?.1 else { return }
+    guard !measure.isEmpty, let loss = lastEvaluation.first?.1 else { return }
     if loss < best?.evaluation.loss ?? .infinity {
-      let evaluation = BestEvaluation(step: step, loss: loss, losses: losses, measuredStep: step)
+      let evaluation = BestEvaluation(
+        step: step, loss: loss, losses: losses, measuredStep: step, measure: measure)
       best = (evaluation, try average.averaged())
     } else if let last = best?.evaluation.measuredStep, step > last, step % recipe.evaluate.everySteps == 0 {
       best?.evaluation.waited += 1
@@ -315,9 +323,8 @@ public final class Trainer {
     }
   }
 
-  private func sample(of weights: [Weight]? = nil) throws {
+  private func sample(of weights: [Weight], at step: Int) throws {
     do {
-      let weights = try weights ?? allWeights(with: average.averaged())
       for file in try task.writeSamples(weights: weights, step: step, to: folder.samplesPath) {
         if let png = file.png, let bytes = FileManager.default.contents(atPath: png) {
           try board.image(file.tag, png: [UInt8](bytes), step: step)
@@ -329,9 +336,11 @@ public final class Trainer {
     }
   }
 
-  private func tune(_ weights: [Weight]) throws {
-    do { try task.tune(weights: weights, style: style) } catch let error as TrainingError {
-      // Too little music to tune to must not cost the run.
+  private func tune(_ package: String) {
+    do {
+      if let done = try task.tune(package: package, style: style) { progress.message(done) }
+    } catch {
+      // Too little music to tune to must not cost the run, whose package is written already.
       progress.message("note: the settings of generation were not tuned: \(error)")
     }
   }
@@ -368,19 +377,16 @@ public final class Trainer {
 
   /// Writes checkpoint and package; who pressed Ctrl-C does not wait for measurements and samples.
   private func finish(_ end: TrainingOutcome.End) throws -> TrainingOutcome {
-    if step > 0, end != .interrupted { try evaluate() }
+    // First, so that a measurement at a step that has none in an unbroken run serves this package alone.
     try saveCheckpoint()
     if step == 0, end == .interrupted {
       progress.finish()
       return TrainingOutcome(end: end, step: step, package: nil, packageStep: step, losses: [:])
     }
+    let isWhole = step > 0 && end != .interrupted
+    if isWhole { try evaluate() }
     let weights = allWeights(with: try best?.weights ?? average.averaged())
     let losses = best?.evaluation.losses ?? losses
-    if step > 0, end != .interrupted {
-      progress.finish()
-      try tune(weights)
-      try sample(of: weights)
-    }
     let package = folder.path + "/package"
     let record = ExportRecord(
       name: recipe.name, steps: best?.evaluation.step ?? step, seconds: seconds,
@@ -391,6 +397,8 @@ public final class Trainer {
           ? "" : ", with the weights of step \(record.steps): their held-out loss is the lowest"))
     try task.export(weights: weights, record: record, to: package)
     progress.finish()
+    if isWhole { tune(package) }
+    if isWhole, !StopSignal.isRequested { try sample(of: weights, at: record.steps) }
     return TrainingOutcome(end: end, step: step, package: package, packageStep: record.steps, losses: losses)
   }
 }

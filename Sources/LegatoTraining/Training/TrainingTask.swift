@@ -36,8 +36,8 @@ public protocol TrainingTask: AnyObject {
   /// Sound and pictures of the present state, into a folder. Never touches training's random numbers.
   func writeSamples(weights: [Weight], step: Int, to folder: String) throws -> [SampleFile]
 
-  /// Looks for what the package of these weights is to be used with, before it is written.
-  func tune(weights: [Weight], style: ProgressStyle) throws
+  /// Looks for the settings that suit a package that was just written, and writes them into it. What was done, in words; nil for nothing.
+  func tune(package path: String, style: ProgressStyle) throws -> String?
 
   /// Writes what the run is for: a codec or a model package.
   func export(weights: [Weight], record: ExportRecord, to path: String) throws
@@ -46,7 +46,7 @@ public protocol TrainingTask: AnyObject {
 extension TrainingTask {
   public var adversary: Adversary? { nil }
   public func adversaryLoss(step: Int, on backend: TorchBackend) throws -> Tensor? { nil }
-  public func tune(weights: [Weight], style: ProgressStyle) throws {}
+  public func tune(package path: String, style: ProgressStyle) throws -> String? { nil }
 }
 
 /// A network that learns to tell what the trained one makes from what is real.

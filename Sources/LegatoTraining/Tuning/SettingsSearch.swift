@@ -31,16 +31,15 @@ struct SettingsSearch {
   ///
   /// - Parameters:
   ///   - budget: trials at most.
-  ///   - isStopped: asked before each trial.
   /// - Returns: the cheapest trial; nil where not even the start was tried.
   mutating func run(
-    from start: GenerationDefaults, axes: [Axis] = axes, budget: Int, isStopped: () -> Bool = { false },
+    from start: GenerationDefaults, axes: [Axis] = axes, budget: Int,
     cost: (GenerationDefaults) throws -> Double
   ) rethrows -> Trial? {
     /// Nil once nothing more may be tried.
     func tried(_ settings: GenerationDefaults) throws -> Trial? {
       if let known = trials.first(where: { $0.settings == settings }) { return known }
-      guard trials.count < budget, !isStopped() else { return nil }
+      guard trials.count < budget else { return nil }
       let trial = Trial(settings: settings, cost: try cost(settings))
       trials.append(trial)
       return trial

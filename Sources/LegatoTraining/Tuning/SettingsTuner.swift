@@ -60,8 +60,6 @@ public struct SettingsTuner: Sendable {
     public var after: Score
     /// Of the search, in order.
     public var trials: [Score]
-    /// Where somebody pressed Ctrl-C.
-    public var isInterrupted = false
 
     /// Where nothing better was found these are the old ones. Of a style: its factors included.
     public var settings: GenerationDefaults {
@@ -69,16 +67,22 @@ public struct SettingsTuner: Sendable {
     }
 
     public var isBetter: Bool { settings != before.settings }
+  }
 
-    enum CodingKeys: String, CodingKey {
-      case before, after, trials
-      case isInterrupted = "interrupted"
+  /// Nil where somebody pressed Ctrl-C meanwhile.
+  ///
+  /// - Throws: ``TrainingError`` for too little music; ``LatentError`` for latents of another codec.
+  public func run() throws -> Outcome? {
+    try data.index.check(codecHash: package.codec.hash, folder: data.path)
+    do { return try search() } catch is Stopped { return nil } catch let error as EvaluationError {
+      throw TrainingError(
+        "\(error)", "Listen to the package with `legato generate`, and prepare more recordings.")
     }
   }
 
-  /// - Throws: ``TrainingError`` for too little music; ``LatentError`` for latents of another codec.
-  public func run() throws -> Outcome {
-    try data.index.check(codecHash: package.codec.hash, folder: data.path)
+  private struct Stopped: Error {}
+
+  private func search() throws -> Outcome {
     let engine = CPUEngine(threads: threads)
     let reference = try TuningReference(
       data, codec: package.codec.codec, streams: seconds, threads: threads, engine: engine, style: style)
@@ -87,30 +91,42 @@ public struct SettingsTuner: Sendable {
     line.update(0)
     var scores: [Score] = []
     var search = SettingsSearch()
+    let found = try search.run(from: start, axes: axes, budget: trials) { settings in
+      let score = try score(settings, seed: seed, reference: reference, engine: engine)
+      scores.append(score)
+      if style != .quiet { line.message(score.text) }
+      line.update(scores.count)
+      return score.unlikeness
+    }
+    guard let found, let first = scores.first else { throw Stopped() }
+    guard found.settings != start else { return Outcome(before: first, after: first, trials: scores) }
+    let others = seed &+ UInt64(count)
+    return Outcome(
+      before: try score(start, seed: others, reference: reference, engine: engine),
+      after: try score(found.settings, seed: others, reference: reference, engine: engine), trials: scores)
+  }
+
+  private var start: GenerationDefaults {
     var start = package.configuration.generation
     if let factors = playedStyle?.factors {
       start.temperature *= factors.temperature
       start.contextNoise *= factors.contextNoise
       start.feedbackGain *= factors.feedbackGain
     }
-    let found = try search.run(from: start, budget: trials, isStopped: { StopSignal.isRequested }) {
-      settings in
-      let score = try score(settings, seed: seed, reference: reference, engine: engine)
-      scores.append(score)
-      line.message(score.text)
-      line.update(scores.count)
-      return score.unlikeness
+    return start
+  }
+
+  /// A style can only have what a factor makes of the package's setting: nothing of 0.
+  private var axes: [SettingsSearch.Axis] {
+    guard playedStyle != nil else { return SettingsSearch.axes }
+    return SettingsSearch.axes.compactMap { axis in
+      var axis = axis
+      let own = package.configuration.generation[keyPath: axis.setting]
+      let high = min(axis.range.upperBound, own * Style.Factors.range.upperBound)
+      guard high > axis.range.lowerBound else { return nil }
+      axis.range = axis.range.lowerBound...high
+      return axis
     }
-    guard let found, let first = scores.first, !StopSignal.isRequested else {
-      let score =
-        try scores.first ?? score(start, seed: seed, reference: reference, engine: engine)
-      return Outcome(before: score, after: score, trials: scores, isInterrupted: true)
-    }
-    guard found.settings != start else { return Outcome(before: first, after: first, trials: scores) }
-    let others = seed &+ UInt64(count)
-    return Outcome(
-      before: try score(start, seed: others, reference: reference, engine: engine),
-      after: try score(found.settings, seed: others, reference: reference, engine: engine), trials: scores)
   }
 
   /// The played style with factors that give these settings.
@@ -132,6 +148,7 @@ public struct SettingsTuner: Sendable {
   ) throws -> Score {
     let workers = min(threads, count)
     let sounds = try ParallelWork.map(count, threads: workers) { number in
+      if StopSignal.isRequested { throw Stopped() }
       var options = package.options(seed: seed &+ UInt64(number))
       if let playedStyle { options.style = playedStyle.with(Style.Factors()) }
       options.temperature = settings.temperature
@@ -143,14 +160,8 @@ public struct SettingsTuner: Sendable {
         threads: max(1, threads / workers), made: { _ in }
       ).sound
     }
-    let report: DriftReport
-    do {
-      report = try DriftReport(
-        DriftSystem(name: "streams", sounds: sounds), reference: reference.music, engine: engine)
-    } catch let error as EvaluationError {
-      throw TrainingError(
-        "\(error)", "Listen to the package with `legato generate`, and choose other streams.")
-    }
+    let report = try DriftReport(
+      DriftSystem(name: "streams", sounds: sounds), reference: reference.music, engine: engine)
     return Score(
       settings: settings, unlikeness: report.unlikeness, frechetDistance: report.distance.frechet.value,
       shareOutside: report.shareOutside)
