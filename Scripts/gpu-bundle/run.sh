@@ -250,7 +250,8 @@ work_through() {
   if [ "$model" != none ]; then
     stage "preparing latents on $threads threads"
     legato prepare "$source" --codec "$package" --output latents --threads "$threads"
-    options=(--set data.latents=latents)
+    # Settings are found on a CPU, at home and at leisure: `legato tune`.
+    options=(--set data.latents=latents --set model.generation.tune=false)
     [ -z "$from_model" ] || options+=(--from "$from_model")
     for setting in ${set_model[@]+"${set_model[@]}"}; do options+=(--set "$setting"); done
     train model "$model" "$(training_seconds 1)" "${options[@]}"
