@@ -131,16 +131,22 @@ private struct TrainingReport: Encodable {
   var step: Int
   var package: String?
   /// Whose weights the package has.
-  var package_step: Int
+  var packageStep: Int
   var losses: [String: Double]
-  var peak_memory_bytes = MemoryUse.peak
+  var peakMemoryBytes = MemoryUse.peak
+
+  enum CodingKeys: String, CodingKey {
+    case folder, end, step, package, losses
+    case packageStep = "package_step"
+    case peakMemoryBytes = "peak_memory_bytes"
+  }
 
   init(_ outcome: TrainingOutcome, folder: String) {
     self.folder = folder
     end = outcome.end.rawValue
     step = outcome.step
     package = outcome.package
-    package_step = outcome.packageStep
+    packageStep = outcome.packageStep
     losses = outcome.losses.filter(\.value.isFinite)
   }
 }
