@@ -88,7 +88,7 @@ struct Tune: ParsableCommand {
     (tuner.count, tuner.trials, tuner.seed) = (count, trials, seed)
     tuner.seconds = Double(DurationText.seconds(duration) ?? 60)
     tuner.style = reporting.loggedProgress
-    if !dryRun { try OutputNames.checkFolder(of: model + "/config.json") }
+    if !dryRun { try OutputNames.checkFolder(of: model + (style == nil ? "/config.json" : "/styles/style")) }
     guard let outcome = try tuner.run() else {
       if !reporting.quiet { StandardError.write("stopped; \(model) is as it was\n") }
       throw ExitCode(StopSignal.exitCode ?? 130)

@@ -27,7 +27,7 @@ struct ThreadsOption: ParsableArguments {
   var threads: Int?
 
   /// What an engine takes where nothing is asked for.
-  var value: Int { threads ?? min(4, Platform.processorCount) }
+  var value: Int { threads ?? Platform.defaultThreadCount }
 
   func validate() throws {
     if let threads, !(1...256).contains(threads) {

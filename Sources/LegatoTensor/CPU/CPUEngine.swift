@@ -20,7 +20,7 @@ public final class CPUEngine: Backend {
 
   /// - Parameter threads: how many threads work on an operation, the caller's included; nil for one a core, at most 4.
   public init(threads: Int? = nil) {
-    let wanted = max(1, threads ?? min(4, Platform.processorCount))
+    let wanted = max(1, threads ?? Platform.defaultThreadCount)
     guard let pool = lk_pool_create(Int32(wanted)) ?? lk_pool_create(1) else {
       preconditionFailure("no memory for a thread pool of one")
     }

@@ -42,15 +42,8 @@ public struct BestEvaluation: Codable, Sendable, Equatable {
   public var losses: [String: Double]
   /// Measurements since then.
   public var waited = 0
-  /// The step of the newest measurement.
-  public var measuredStep: Int
   /// What was measured on: losses on other data cannot be compared.
   public var measure: String
-
-  enum CodingKeys: String, CodingKey {
-    case step, loss, losses, waited, measure
-    case measuredStep = "measured_step"
-  }
 }
 
 /// A whole checkpoint on the disk.

@@ -219,7 +219,7 @@ public final class ModelTask: TrainingTask {
     let package = try ModelPackage(path: path)
     var tuner = SettingsTuner(
       package: package, data: data,
-      threads: recipe.threads > 0 ? recipe.threads : min(4, Platform.processorCount))
+      threads: recipe.threads > 0 ? recipe.threads : Platform.defaultThreadCount)
     tuner.style = style
     guard let outcome = try tuner.run() else {
       return

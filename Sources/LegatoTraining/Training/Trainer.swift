@@ -314,12 +314,10 @@ public final class Trainer {
   private func keepBest() throws {
     guard !measure.isEmpty, let loss = lastEvaluation.first?.1 else { return }
     if loss < best?.evaluation.loss ?? .infinity {
-      let evaluation = BestEvaluation(
-        step: step, loss: loss, losses: losses, measuredStep: step, measure: measure)
+      let evaluation = BestEvaluation(step: step, loss: loss, losses: losses, measure: measure)
       best = (evaluation, try average.averaged())
-    } else if let last = best?.evaluation.measuredStep, step > last, step % recipe.evaluate.everySteps == 0 {
+    } else {
       best?.evaluation.waited += 1
-      best?.evaluation.measuredStep = step
     }
   }
 

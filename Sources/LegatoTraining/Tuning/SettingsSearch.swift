@@ -16,7 +16,7 @@ struct SettingsSearch {
     var cost: Double
   }
 
-  /// What changed most comes first (Documentation/architecture.md, "Settings of generation").
+  /// What changed most comes first (Documentation/architecture.md, "Settings are tuned").
   static let axes = [
     Axis(setting: \.contextNoise, step: 0.06, range: 0...0.6),
     Axis(setting: \.feedbackGain, step: 0.04, range: 0.9...1.3),
@@ -29,8 +29,7 @@ struct SettingsSearch {
 
   /// Searches from `start` on.
   ///
-  /// - Parameters:
-  ///   - budget: trials at most.
+  /// - Parameter budget: trials at most.
   /// - Returns: the cheapest trial; nil where not even the start was tried.
   mutating func run(
     from start: GenerationDefaults, axes: [Axis] = axes, budget: Int,

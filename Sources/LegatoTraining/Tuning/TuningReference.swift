@@ -36,7 +36,7 @@ struct TuningReference {
     let usable = all.filter { Double($0.count) / rate >= stretch + 1 }
     guard usable.count > 1 else {
       throw TrainingError(
-        "\(data.path): \(usable.count) of its \(data.index.pieces.count) pieces last more than \(stretch) s, too little to tune to",
+        "\(data.path): cut into parts of two minutes, \(usable.count) of \(all.count) last more than \(stretch) s; with fewer than two there is too little to tune to",
         "Prepare more or longer recordings.")
     }
     let chosen = min(usable.count, Self.parts)
