@@ -21,7 +21,7 @@ typedef uint8_t v4 __attribute__((vector_size(W / 2)));
 #endif
 #define LK_NR 4
 #define LK_M1 8
-#define LK_AHEAD 768  // bytes
+#define LK_AHEAD 8192  // bytes
 
 typedef struct {
   const float *x;
@@ -96,6 +96,14 @@ LK_INLINE vf weights_part(const int format, const char *row, int64_t k, int64_t 
   return v;
 }
 
+// A product of one row is bound by memory. A block of rows of w is one run of bytes, and is asked for in the order of its addresses
+// well before its turn, a block ahead at least: memory gives twice as much then as where every row is asked for by itself.
+LK_INLINE int64_t fetch_distance(const int nr, const lk_dot *d) { return lk_max64(LK_AHEAD, nr * d->bytes_w); }
+LK_INLINE void fetch_ahead(const int nr, const char *p) {
+  LK_UNROLL
+  for (int j = 0; j < nr; j++) __builtin_prefetch(p + 64 * j, 0, 2);
+}
+
 // out[m ..< m + mr, n ..< n + nr]
 LK_INLINE void dot_block(const int format, const int mr, const int nr, const lk_dot *d, int64_t m, int64_t n) {
   vf acc[8][8];
@@ -114,20 +122,16 @@ LK_INLINE void dot_block(const int format, const int mr, const int nr, const lk_
   const int64_t groups = scaled ? d->groups : 1, group = scaled ? d->group : d->K;
   const int fetches = mr == 1 && nr == LK_M1;
   const int line = format == LK_F32 ? 16 : format == LK_BF16 ? 32 : format == LK_INT8 ? 64 : 128;
-  const char *const row_end = w[0] + d->bytes_w;
+  const int64_t distance = fetch_distance(nr, d);
   int64_t k = 0;
   for (int64_t g = 0; g < groups; g++) {
     vf scale[8];
     LK_UNROLL
     for (int j = 0; j < nr; j++) scale[j] = scaled ? v_set(d->scales[(n + j) * d->groups + g]) : v_zero();
     const int64_t stop = k + group;
-    // One row of x: bound by memory. A cache line of every row at a time, each fetched long before its turn; near a row's end,
-    // from the row of the next block.
+    // One row of x: a cache line of every row of w at a time.
     for (; fetches && k + line <= stop; k += line) {
-      const char *ahead = w[0] + offset_of(format, k) + LK_AHEAD;
-      if (ahead >= row_end) ahead += (nr - 1) * d->bytes_w;
-      LK_UNROLL
-      for (int j = 0; j < nr; j++) __builtin_prefetch(ahead + j * d->bytes_w);
+      fetch_ahead(nr, w[0] + offset_of(format, k) * nr + distance);
       LK_UNROLL
       for (int u = 0; u < line / W; u++) {
         const vf a = v_load(x[0] + k + u * W);
@@ -140,12 +144,7 @@ LK_INLINE void dot_block(const int format, const int mr, const int nr, const lk_
       }
     }
     for (; k + W <= stop; k += W) {
-      if (mr > 1 && nr > 1) {
-        const char *ahead = w[0] + offset_of(format, k) + LK_AHEAD;
-        if (ahead >= row_end) ahead += (nr - 1) * d->bytes_w;
-        LK_UNROLL
-        for (int j = 0; j < nr; j++) __builtin_prefetch(ahead + j * d->bytes_w);
-      }
+      if (mr > 1 && nr > 1 && k % line == 0) fetch_ahead(nr, w[0] + offset_of(format, k) * nr + distance);
       vf a[8];
       LK_UNROLL
       for (int i = 0; i < mr; i++) a[i] = v_load(x[i] + k);

@@ -2,6 +2,7 @@
 #pragma once
 #include "dot.h"
 #include "elementwise.h"
+#include "quantized.h"
 
 static void kernel_linear(const lk_call *c, int thread, int threads) {
   const int64_t M = c->i[0], K = c->i[1], N = c->i[2], group = c->i[4];
@@ -15,6 +16,12 @@ static void kernel_linear(const lk_call *c, int thread, int threads) {
   int64_t m0 = 0, m1 = M, n0 = 0, n1 = N;
   if (N >= 64 * threads || M < LK_MR * threads) lk_share(N, N >= 32 * threads ? 16 : 1, thread, threads, &n0, &n1);
   else lk_share(M, LK_MR, thread, threads, &m0, &m1);
+  if (is_quantized(format, K, group)) {
+    quantized_range(format, &d, m0, m1, n0, n1);
+    if (activation >= 0)
+      for (int64_t m = m0; m < m1; m++) apply_unary(activation, d.out + m * N + n0, d.out + m * N + n0, n1 - n0);
+    return;
+  }
   // A panel of weights stays in the second-level cache while all rows pass over it.
   const int64_t panel = lk_max64(16, 131072 / lk_max64(1, row_bytes) / 16 * 16);
   for (int64_t n = n0; n < n1; n += panel) {
