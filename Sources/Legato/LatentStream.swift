@@ -7,187 +7,133 @@ import LegatoTensor
 /// drawn again from the last good state, with other noise, and counted.
 public final class LatentStream {
   public var options: GenerationOptions {
-    didSet { if options.style != oldValue.style { takeStyle() } }
+    get { core.options }
+    set {
+      let before = core.options.style
+      core.options = newValue
+      if newValue.style != before { takeStyle() }
+    }
   }
-  /// Latents drawn or fed since the start.
-  public private(set) var position = 0
   /// How often a bad latent made the stream go back to its last good state.
   public private(set) var recoveries = 0
   public let dimension: Int
 
-  private let state: StreamState
-  private let backbone: Plan
-  private let sampler: Plan
-  private let model: ContinuousModel
+  let core: StreamCore
+  private let alone: [StreamCore]
+  private let runner: ModelRunner
   /// What stands before the first latent.
   private var start: [Float]
   private let fingerprint: UInt64
-  /// The latent drawn or fed last, `[dimension]`, normalised: what the next is made from.
-  public private(set) var latent: [Float]
-  private let noise: UnsafeMutableBufferPointer<Float>
-  private let checkpoint: UnsafeMutableRawBufferPointer
-  private var checkpointLatent: [Float]
-  private var checkpointPosition = 0
-  /// Counts every draw, recovered ones too, so that noise is never used twice.
-  private var draws = 0
+  /// Where a stream goes back to: the cache reaches far enough.
+  private var checkpoint: (latent: [Float], position: Int) = ([], 0)
 
-  /// Frames between copies of the state to go back to.
-  private static let checkpointInterval = 64
   /// Normalised latents have variance 1: beyond this a value is no music.
   private static let limit: Float = 24
 
-  public init(model: ContinuousModel, engine: CPUEngine, options: GenerationOptions) {
-    self.options = options
-    self.model = model
-    let state = StreamState(engine: engine)
-    let dimension = model.configuration.latentDimension
-    let width = model.configuration.backbone.width
-    var cache = model.backbone.makeState(in: state)
-    let sinks = [PlanInput](
-      repeating: .init(model.backbone.sinkShape), count: 2 * model.configuration.backbone.layers)
-    backbone = engine.record(
-      inputs: [.init([1, 1, dimension]), .init([1, 1, 1]), .init([1], .int32)] + sinks
-    ) { inputs in
-      [
-        model.backbone(
-          inputs[0], noise: inputs[1], positions: inputs[2], sinks: Array(inputs[3...]), state: &cache)
-      ]
-    }
-    sampler = engine.record(
-      inputs: [
-        .init([1, 1, dimension]), .init([1, 1, 1]), .init([1, 1, 1]), .init([1, 1, width]),
-        .init([1, 1, dimension]),
-      ]
-    ) { inputs in
-      [inputs[4] + model.sampler.velocity(inputs[0], t: inputs[1], z: inputs[3]) * inputs[2]]
-    }
-    self.state = state
-    self.dimension = dimension
-    fingerprint = model.fingerprint
-    start = model.start.floats()
-    latent = start
-    checkpointLatent = start
-    noise = .allocate(capacity: dimension)
-    noise.initialize(repeating: 0)
-    checkpoint = .allocate(byteCount: state.byteCount, alignment: 64)
-    state.save(into: checkpoint)
-    takeStyle()
+  /// A stream with an engine of its own.
+  public convenience init(model: ContinuousModel, engine: CPUEngine, options: GenerationOptions) {
+    let runner = ModelRunner(model: model, engine: engine, slots: 1)
+    self.init(runner: runner, slot: runner.takeSlot() ?? 0, options: options)
   }
 
-  deinit {
-    noise.deallocate()
-    checkpoint.deallocate()
+  /// A stream in a slot that it owns from now on.
+  init(runner: ModelRunner, slot: Int, options: GenerationOptions) {
+    self.runner = runner
+    core = StreamCore(runner: runner, slot: slot, options: options)
+    alone = [core]
+    dimension = runner.model.configuration.latentDimension
+    fingerprint = runner.model.fingerprint
+    start = []
+    takeStyle()
+    saveCheckpoint()
   }
+
+  /// Latents drawn or fed since the start.
+  public var position: Int { core.position }
+
+  /// The latent drawn or fed last, `[dimension]`, normalised: what the next is made from.
+  public var latent: [Float] { Array(core.latent) }
 
   /// Draws the next latent, `[dimension]`, normalised; valid until the next call.
   public func next() -> UnsafeBufferPointer<Float> {
-    if position - checkpointPosition >= Self.checkpointInterval { saveCheckpoint() }
+    prepare()
+    runner.advance(alone)
+    return finish()
+  }
+
+  /// Before a draw: keeps a good state to go back to.
+  func prepare() {
+    if core.position - checkpoint.position >= ModelRunner.mostBack { saveCheckpoint() }
+  }
+
+  /// After a draw: takes what was drawn, or draws again where it is no music.
+  func finish() -> UnsafeBufferPointer<Float> {
     var attempts = 0
-    while true {
-      think()
-      let drawn = draw()
-      if drawn.allSatisfy({ abs($0) < Self.limit }) {
-        for index in 0..<dimension { latent[index] = drawn[index] }
-        position += 1
-        return drawn
-      }
+    while !core.drawn.allSatisfy({ abs($0) < Self.limit }) {
       recoveries += 1
       attempts += 1
       recover(completely: attempts > 3)
       if attempts > 8 {
         // Weights that cannot draw a finite latent give silence, not noise.
-        for index in 0..<dimension { latent[index] = 0 }
-        sampler.input(0).update(repeating: 0)
-        return UnsafeBufferPointer(sampler.input(0))
+        core.latent.update(repeating: 0)
+        return UnsafeBufferPointer(core.latent)
       }
+      runner.advance(alone)
     }
+    _ = core.latent.update(from: core.drawn)
+    core.position += 1
+    return UnsafeBufferPointer(core.latent)
   }
 
-  /// Feeds a latent of a recording, `[dimension]`, normalised, as if it had been drawn.
+  /// Feeds latents of a recording, `[count, dimension]`, normalised, as if they had been drawn.
   ///
-  /// Throws ``GenerationError`` where it is not finite or far outside of what latents are.
+  /// Throws ``GenerationError`` where one is not finite or far outside of what latents are; none is fed then.
   public func feed(_ given: UnsafeBufferPointer<Float>) throws {
     guard given.allSatisfy({ abs($0) < Self.limit }) else {
       throw GenerationError(
         "the recording cannot be encoded: its level is far above ±1, or the codec does not fit it")
     }
-    if position - checkpointPosition >= Self.checkpointInterval { saveCheckpoint() }
-    think()
-    draws += 1
-    for index in 0..<dimension { latent[index] = given[index] }
-    position += 1
+    let (count, position, draws) = (given.count / dimension, core.position, core.draws)
+    guard count > 0 else { return }
+    // The backbone reads what is pending and all that is given but the last, which is pending then.
+    runner.prefill(core, count: count) { row, input, level in
+      let latent =
+        row == 0
+        ? UnsafeBufferPointer(core.latent) : given.extracting((row - 1) * dimension..<row * dimension)
+      core.write(latent, at: position + row, draw: draws + row, to: input, level: &level)
+    }
+    core.draws += count
+    core.position += count
+    _ = core.latent.update(from: given.extracting((count - 1) * dimension..<count * dimension))
+    saveCheckpoint()
   }
 
   /// Puts the style's sinks in place: the next latent hears them. One of another model is not taken.
   private func takeStyle() {
-    if let style = options.style, !style.fits(model) { options.style = nil }
-    for (index, values) in model.backbone.sinks(of: options.style).enumerated() {
-      _ = backbone.input(3 + index).update(fromContentsOf: values)
-    }
-    start = (options.style?.weights.first { $0.name == model.start.name } ?? model.start).floats()
-    if checkpointPosition == 0 { checkpointLatent = start }
-    if position == 0 { latent = start }
+    let model = runner.model
+    if let style = core.options.style, !style.fits(model) { core.options.style = nil }
+    runner.setSinks(of: core.options.style, slot: core.slot)
+    start = (core.options.style?.weights.first { $0.name == model.start.name } ?? model.start).floats()
+    if checkpoint.position == 0 { checkpoint.latent = start }
+    if core.position == 0 { _ = core.latent.update(fromContentsOf: start) }
   }
-
-  /// Runs the backbone on the last latent, turned up by the feedback gain and mixed with context noise.
-  private func think() {
-    // What stands before the first latent is learned, and was never noised in training.
-    let (level, gain) =
-      position == 0
-      ? (0, 1)
-      : (min(1, options.contextNoise * factors.contextNoise), options.feedbackGain * factors.feedbackGain)
-    var gains = options.noiseLaw.gains(level)
-    gains.signal *= gain
-    random(purpose: 0).normal(into: noise, from: draws * dimension)
-    let input = backbone.input(0)
-    for index in 0..<dimension { input[index] = gains.signal * latent[index] + gains.noise * noise[index] }
-    backbone.input(1)[0] = level
-    backbone.integers(2)[0] = Int32(truncatingIfNeeded: position)
-    backbone.run()
-  }
-
-  /// Integrates the flow from noise to a latent.
-  private func draw() -> UnsafeBufferPointer<Float> {
-    let x = sampler.input(0)
-    random(purpose: 1).normal(into: x, from: draws * dimension)
-    let temperature = options.temperature * factors.temperature
-    for index in 0..<dimension { x[index] *= temperature }
-    draws += 1
-    _ = sampler.input(3).update(from: backbone.output(0))
-    let (origin, schedule) = (sampler.input(4), FlowSchedule(count: options.steps))
-    _ = origin.update(fromContentsOf: x)
-    for index in 0..<schedule.count {
-      let evaluation = schedule[index]
-      sampler.input(1)[0] = evaluation.time
-      sampler.input(2)[0] = evaluation.gain
-      sampler.run()
-      _ = x.update(from: sampler.output(0))
-      if evaluation.endsInterval { _ = origin.update(fromContentsOf: x) }
-    }
-    return UnsafeBufferPointer(x)
-  }
-
-  private var factors: Style.Factors { options.style?.factors ?? Style.Factors() }
-
-  private func random(purpose: UInt64) -> RandomStream { RandomStream(seed: options.seed, stream: purpose) }
 
   private func saveCheckpoint() {
-    state.save(into: checkpoint)
-    for index in 0..<dimension { checkpointLatent[index] = latent[index] }
-    checkpointPosition = position
+    if checkpoint.latent.count != dimension { checkpoint.latent = start }
+    for index in 0..<dimension { checkpoint.latent[index] = core.latent[index] }
+    checkpoint.position = core.position
   }
 
   private func recover(completely: Bool) {
     if completely {
-      state.reset()
-      for index in 0..<dimension { latent[index] = start[index] }
-      position = 0
+      runner.state.reset(slot: core.slot)
+      _ = core.latent.update(fromContentsOf: start)
+      core.position = 0
       saveCheckpoint()
       return
     }
-    state.restore(from: UnsafeRawBufferPointer(checkpoint))
-    for index in 0..<dimension { latent[index] = checkpointLatent[index] }
-    position = checkpointPosition
+    _ = core.latent.update(fromContentsOf: checkpoint.latent)
+    core.position = checkpoint.position
   }
 }
 
@@ -205,17 +151,18 @@ extension LatentStream {
 
   public func save() -> Snapshot {
     Snapshot(
-      fingerprint: fingerprint, state: state.save(), latent: latent, position: position, draws: draws)
+      fingerprint: fingerprint, state: runner.state.save(slot: core.slot), latent: latent, position: position,
+      draws: core.draws)
   }
 
   /// Throws ``GenerationError`` where the snapshot belongs to another model.
   public func restore(_ snapshot: Snapshot) throws {
-    guard snapshot.fingerprint == fingerprint, state.restore(snapshot.state) else {
+    guard snapshot.fingerprint == fingerprint, runner.state.restore(snapshot.state, slot: core.slot) else {
       throw GenerationError("the saved state belongs to another model")
     }
-    latent = snapshot.position == 0 ? start : snapshot.latent
-    position = snapshot.position
-    draws = snapshot.draws
+    _ = core.latent.update(fromContentsOf: snapshot.position == 0 ? start : snapshot.latent)
+    core.position = snapshot.position
+    core.draws = snapshot.draws
     saveCheckpoint()
   }
 }

@@ -14,9 +14,9 @@ import LegatoTensor
 public final class Session {
   public let package: ModelPackage
   public let latents: LatentStream
-  private let decoder: any StreamingDecoder
-  private let decoderState: StreamState
-  private let engine: CPUEngine
+  let group: SessionGroup
+  let slot: Int
+  private let slots: [Int32]
   /// Samples still to be dropped: the decoder lags by its delay.
   private var pending: Int
 
@@ -28,24 +28,29 @@ public final class Session {
   public var sampleRate: Int { package.codec.codec.sampleRate }
   public var channels: Int { package.codec.codec.channels }
 
+  /// A session with threads of its own.
   /// - Parameters:
   ///   - options: nil for ``ModelPackage/options(seed:)`` of seed 0.
   ///   - threads: the session's thread budget, the caller's thread included; nil for one a core, at most 4.
-  public init(_ package: ModelPackage, options: GenerationOptions? = nil, threads: Int? = nil) {
-    self.package = package
-    engine = CPUEngine(threads: threads)
-    let codec = package.codec.codec
-    latents = LatentStream(
-      model: package.model, engine: engine,
-      options: options ?? package.options())
-    decoderState = StreamState(engine: engine)
-    decoder = codec.makeDecoder(engine: engine, stream: decoderState)
-    pending = codec.delay
+  public convenience init(_ package: ModelPackage, options: GenerationOptions? = nil, threads: Int? = nil) {
+    let group = SessionGroup(package, capacity: 1, threads: threads)
+    self.init(group: group, slot: group.runner.takeSlot() ?? 0, options: options ?? package.options())
+  }
+
+  /// A session in a slot of a group, which it owns from now on.
+  init(group: SessionGroup, slot: Int, options: GenerationOptions) {
+    self.group = group
+    self.slot = slot
+    package = group.package
+    slots = [Int32(slot)]
+    latents = LatentStream(runner: group.runner, slot: slot, options: options)
+    group.decoderState.reset(slot: slot)
+    pending = group.package.codec.codec.delay
   }
 
   /// "avx512", "avx2", "neon", "scalar".
-  public var instructionSet: String { engine.instructionSet }
-  public var threads: Int { engine.threads }
+  public var instructionSet: String { group.engine.instructionSet }
+  public var threads: Int { group.engine.threads }
 
   /// Makes the music continue a recording: planar samples in ±1 at the session's rate and channel count.
   ///
@@ -69,48 +74,69 @@ public final class Session {
     guard audio.allSatisfy({ $0.allSatisfy(\.isFinite) }) else {
       throw GenerationError("the prompt contains NaN or infinite samples")
     }
-    let encoder = codec.makeEncoder(engine: engine, stream: StreamState(engine: engine))
-    var block = [Float](repeating: 0, count: channels * codec.samplesPerFrame)
-    var encoded: [Float] = []
     // The newest whole frames: what is cut off is the beginning.
-    let offset = length - frames * codec.samplesPerFrame
-    for frame in 0..<frames {
-      let first = offset + frame * codec.samplesPerFrame
-      for channel in 0..<channels {
-        for index in 0..<codec.samplesPerFrame {
-          block[channel * codec.samplesPerFrame + index] = audio[channel][first + index]
-        }
-      }
-      block.withUnsafeBufferPointer { encoded += encoder.step($0) }
-    }
+    let encoded = encode(audio, from: length - frames * codec.samplesPerFrame, frames: frames)
     if !keepsStyle, !package.styles.isEmpty {
       options.style = .nearest(to: encoded, among: package.styles)
     }
+    try encoded.withUnsafeBufferPointer { try latents.feed($0) }
+    // The decoder hears as much of the prompt as it remembers, so that its state fits what follows.
     let dimension = codec.latentDimension
-    try encoded.withUnsafeBufferPointer { all in
-      for frame in 0..<frames {
-        let latent = UnsafeBufferPointer(rebasing: all[frame * dimension..<(frame + 1) * dimension])
-        try latents.feed(latent)
-        // The decoder hears the prompt too, so that its state fits what follows.
-        _ = decoder.step(latent)
+    encoded.withUnsafeBufferPointer { all in
+      for frame in max(0, frames - codec.decoderMemory - 1)..<frames {
+        _ = group.decoder.step(all.extracting(frame * dimension..<(frame + 1) * dimension), slots: slots)
       }
     }
     pending = max(0, pending - frames * codec.samplesPerFrame)
   }
 
+  /// Latents of a recording, `[frames, latentDimension]`, from a sample on.
+  private func encode(_ audio: [[Float]], from offset: Int, frames: Int) -> [Float] {
+    let codec = package.codec.codec
+    var encoded: [Float] = []
+    encoded.reserveCapacity(frames * codec.latentDimension)
+    let stream = StreamState(engine: group.engine)
+    // A few frames at a time keep a core busy; the rest follows one by one, on the same state.
+    let encoder = codec.makeEncoder(engine: group.engine, stream: stream)
+    var done = 0
+    while done < frames {
+      let count = frames - done >= Self.framesAtOnce ? Self.framesAtOnce : 1
+      let samples = count * codec.samplesPerFrame
+      var block = [Float]()
+      block.reserveCapacity(channels * samples)
+      for channel in audio {
+        block +=
+          channel[offset + done * codec.samplesPerFrame..<offset + done * codec.samplesPerFrame + samples]
+      }
+      block.withUnsafeBufferPointer { encoded += encoder.step($0) }
+      done += count
+    }
+    return encoded
+  }
+
+  private static let framesAtOnce = 8
+
   /// The next chunk: one frame of samples, except that the first are shorter by the codec's delay.
   public func next() -> AudioChunk {
     while true {
       let position = latents.position
-      let samples = decoder.step(latents.next())
-      let length = samples.count / channels
-      let skipped = min(pending, length)
-      pending -= skipped
-      if skipped == length { continue }
-      return AudioChunk(
-        channels: (0..<channels).map { Array(samples[($0 * length + skipped)..<(($0 + 1) * length)]) },
-        sampleRate: sampleRate, frame: position)
+      let samples = group.decoder.step(latents.next(), slots: slots)
+      if pending >= samples.count / channels {
+        pending -= samples.count / channels
+        continue
+      }
+      return chunk(samples, frame: position)
     }
+  }
+
+  /// What of a frame of samples `[channels, samplesPerFrame]` is to be heard.
+  func chunk(_ samples: UnsafeBufferPointer<Float>, frame: Int) -> AudioChunk {
+    let length = samples.count / channels
+    let skipped = min(pending, length)
+    pending -= skipped
+    return AudioChunk(
+      channels: (0..<channels).map { Array(samples[($0 * length + skipped)..<(($0 + 1) * length)]) },
+      sampleRate: sampleRate, frame: frame)
   }
 
   /// State of a session, to go back to or to go on from later, with the same package.
@@ -123,16 +149,18 @@ public final class Session {
 
   public func save() -> Snapshot {
     Snapshot(
-      codecHash: package.codec.hash, latents: latents.save(), decoder: decoderState.save(), pending: pending)
+      codecHash: package.codec.hash, latents: latents.save(), decoder: group.decoderState.save(slot: slot),
+      pending: pending)
   }
 
   /// Throws ``GenerationError`` where the snapshot belongs to another package.
   public func restore(_ snapshot: Snapshot) throws {
-    guard snapshot.codecHash == package.codec.hash, snapshot.decoder.count == decoderState.byteCount else {
+    guard snapshot.codecHash == package.codec.hash, snapshot.decoder.count == group.decoderState.byteCount
+    else {
       throw GenerationError("the saved state belongs to another codec")
     }
     try latents.restore(snapshot.latents)
-    _ = decoderState.restore(snapshot.decoder)
+    _ = group.decoderState.restore(snapshot.decoder, slot: slot)
     pending = snapshot.pending
   }
 }

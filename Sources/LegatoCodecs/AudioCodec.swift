@@ -22,8 +22,10 @@ public protocol AudioCodec: Sendable {
 
   /// Decoding one latent a call, equal to `decode` but `delay` samples later.
   func makeDecoder(engine: CPUEngine, stream: StreamState) -> any StreamingDecoder
-  /// Encoding `samplesPerFrame` samples a call, equal to `encode`.
+  /// Encoding some frames a call, equal to `encode`.
   func makeEncoder(engine: CPUEngine, stream: StreamState) -> any StreamingEncoder
+  /// How many latents before the present one decoded sound depends on.
+  var decoderMemory: Int { get }
 }
 
 extension AudioCodec {
@@ -31,14 +33,33 @@ extension AudioCodec {
   public var frameRate: Double { Double(sampleRate) / Double(samplesPerFrame) }
 }
 
-/// Latents in, samples out, one frame a call. State belongs to the stream it was made with.
+/// Latents in, samples out, one frame a call of one stream or of several. State belongs to the ``StreamState`` it was made with.
 public protocol StreamingDecoder: AnyObject {
-  /// One latent `[latentDimension]` → samples `[channels, samplesPerFrame]`, valid until the next call.
-  func step(_ latent: UnsafeBufferPointer<Float>) -> UnsafeBufferPointer<Float>
+  /// Latents `[B, latentDimension]` of the streams in these slots → samples `[B, channels, samplesPerFrame]`, valid until the
+  /// next call. The first call with a number of streams records a plan; later ones do not allocate.
+  func step(_ latents: UnsafeBufferPointer<Float>, slots: [Int32]) -> UnsafeBufferPointer<Float>
+  /// Records the plan for so many streams beforehand.
+  func prepare(batch: Int)
 }
 
-/// Samples in, latents out, one frame a call.
+/// Samples in, latents out, some frames a call (as many as the samples make) of one stream or of several.
 public protocol StreamingEncoder: AnyObject {
-  /// Samples `[channels, samplesPerFrame]` → one latent `[latentDimension]`, valid until the next call.
-  func step(_ samples: UnsafeBufferPointer<Float>) -> UnsafeBufferPointer<Float>
+  /// Samples `[B, channels, frames · samplesPerFrame]` → latents `[B, frames, latentDimension]`, valid until the next call.
+  func step(_ samples: UnsafeBufferPointer<Float>, slots: [Int32]) -> UnsafeBufferPointer<Float>
+}
+
+private let firstSlot: [Int32] = [0]
+
+extension StreamingDecoder {
+  /// One latent `[latentDimension]` of the stream in slot 0 → samples `[channels, samplesPerFrame]`.
+  public func step(_ latent: UnsafeBufferPointer<Float>) -> UnsafeBufferPointer<Float> {
+    step(latent, slots: firstSlot)
+  }
+}
+
+extension StreamingEncoder {
+  /// Samples `[channels, frames · samplesPerFrame]` of the stream in slot 0 → latents `[frames, latentDimension]`.
+  public func step(_ samples: UnsafeBufferPointer<Float>) -> UnsafeBufferPointer<Float> {
+    step(samples, slots: firstSlot)
+  }
 }

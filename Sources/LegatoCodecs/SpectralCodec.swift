@@ -27,6 +27,7 @@ public struct SpectralCodec: AudioCodec {
   public let latentMean: Weight
   public let latentDeviation: Weight
 
+  public static let kernel = 7
   public static let bottleneckKernel = 4
 
   public init(_ configuration: SpectralCodecConfiguration, weights source: any WeightSource) throws {
@@ -40,7 +41,7 @@ public struct SpectralCodec: AudioCodec {
       try (0..<count).map { try ConvNeXtBlock(scope[name][$0], width: width, kernel: kernel) }
     }
     encoderInput = try Linear(scope["encoder.in"], c.spectrumWidth, c.encoderWidth)
-    encoderBlocks = try blocks("encoder.blocks", c.encoderBlocks, c.encoderWidth, 7)
+    encoderBlocks = try blocks("encoder.blocks", c.encoderBlocks, c.encoderWidth, Self.kernel)
     encoderFold = try Linear(scope["encoder.fold"], c.fold * c.encoderWidth, c.bottleneckWidth)
     encoderBottleneck = try blocks(
       "encoder.bottleneck", c.bottleneckBlocks, c.bottleneckWidth, Self.bottleneckKernel)
@@ -49,7 +50,7 @@ public struct SpectralCodec: AudioCodec {
     decoderBottleneck = try blocks(
       "decoder.bottleneck", c.bottleneckBlocks, c.bottleneckWidth, Self.bottleneckKernel)
     decoderUnfold = try Linear(scope["decoder.unfold"], c.bottleneckWidth, c.fold * c.decoderWidth)
-    decoderBlocks = try blocks("decoder.blocks", c.decoderBlocks, c.decoderWidth, 7)
+    decoderBlocks = try blocks("decoder.blocks", c.decoderBlocks, c.decoderWidth, Self.kernel)
     headNorm = try LayerNorm(scope["decoder.norm"], c.decoderWidth)
     head = try Linear(scope["decoder.head"], c.decoderWidth, c.spectrumWidth)
     latentMean = try scope.weight("latents.mean", [c.latentDimension], .zeros)
@@ -158,20 +159,32 @@ public struct SpectralCodec: AudioCodec {
 // MARK: - Streaming
 
 extension SpectralCodec {
+  public var decoderMemory: Int {
+    let c = configuration
+    let spectra = c.decoderBlocks * (Self.kernel - 1) + c.fftSize / c.hop - 1
+    return c.bottleneckBlocks * (Self.bottleneckKernel - 1) + (spectra + c.fold - 1) / c.fold
+  }
+
   public func makeEncoder(engine: CPUEngine, stream: StreamState) -> any StreamingEncoder {
     let c = configuration
     var tail = stream.make([channels, delay])
     var states = encoderBlocks.map { $0.makeState(in: stream) }
     var bottleneck = encoderBottleneck.map { $0.makeState(in: stream) }
-    let plan = engine.record(inputs: [.init([1, channels, samplesPerFrame])]) { inputs in
-      let signal = rotateStereo(inputs[0], scale: 0.5).reshape([channels, samplesPerFrame])
-      var x = encoderInput(features(signal.frame(size: c.fftSize, hop: c.hop, tail: &tail), batch: 1))
-      for index in states.indices { x = encoderBlocks[index](x, state: &states[index]) }
-      x = folded(x)
-      for index in bottleneck.indices { x = encoderBottleneck[index](x, state: &bottleneck[index]) }
-      return [normalize(moments(x).mean)]
+    return PlannedCodecStream(frameSize: channels * samplesPerFrame) { [self] batch, frames in
+      engine.record(inputs: [.init([batch, channels, frames * samplesPerFrame]), .init([batch], .int32)]) {
+        inputs in
+        let slots = inputs[1]
+        let signal = rotateStereo(inputs[0], scale: 0.5).reshape([batch * channels, frames * samplesPerFrame])
+        let framed = signal.frame(size: c.fftSize, hop: c.hop, tail: &tail, slots: slots)
+        var x = encoderInput(features(framed, batch: batch))
+        for index in states.indices { x = encoderBlocks[index](x, state: &states[index], slots: slots) }
+        x = folded(x)
+        for index in bottleneck.indices {
+          x = encoderBottleneck[index](x, state: &bottleneck[index], slots: slots)
+        }
+        return [normalize(moments(x).mean)]
+      }
     }
-    return PlannedCodecStream(plan: plan)
   }
 
   public func makeDecoder(engine: CPUEngine, stream: StreamState) -> any StreamingDecoder {
@@ -179,27 +192,57 @@ extension SpectralCodec {
     var tail = stream.make([channels, delay])
     var states = decoderBlocks.map { $0.makeState(in: stream) }
     var bottleneck = decoderBottleneck.map { $0.makeState(in: stream) }
-    let plan = engine.record(inputs: [.init([1, 1, latentDimension])]) { inputs in
-      var x = decoderInput(denormalize(inputs[0]))
-      for index in bottleneck.indices { x = decoderBottleneck[index](x, state: &bottleneck[index]) }
-      x = unfolded(x)
-      for index in states.indices { x = decoderBlocks[index](x, state: &states[index]) }
-      let signal = waveFrames(x).overlapAdd(hop: c.hop, tail: &tail).reshape([1, channels, samplesPerFrame])
-      return [rotateStereo(signal, scale: 1)]
+    return PlannedCodecStream(frameSize: latentDimension) { [self] batch, frames in
+      engine.record(inputs: [.init([batch, frames, latentDimension]), .init([batch], .int32)]) { inputs in
+        let slots = inputs[1]
+        var x = decoderInput(denormalize(inputs[0]))
+        for index in bottleneck.indices {
+          x = decoderBottleneck[index](x, state: &bottleneck[index], slots: slots)
+        }
+        x = unfolded(x)
+        for index in states.indices { x = decoderBlocks[index](x, state: &states[index], slots: slots) }
+        let signal = waveFrames(x).overlapAdd(hop: c.hop, tail: &tail, slots: slots)
+        return [rotateStereo(signal.reshape([batch, channels, frames * samplesPerFrame]), scale: 1)]
+      }
     }
-    return PlannedCodecStream(plan: plan)
   }
 }
 
-/// A codec direction as one plan: a frame in, a frame out.
+/// A codec direction as plans, one for each number of streams and of frames a call.
 final class PlannedCodecStream: StreamingEncoder, StreamingDecoder {
-  private let plan: Plan
+  private struct Size: Hashable {
+    var batch: Int
+    var frames: Int
+  }
 
-  init(plan: Plan) { self.plan = plan }
+  private let record: (_ batch: Int, _ frames: Int) -> Plan
+  private let frameSize: Int
+  private var plans: [Size: Plan] = [:]
 
-  func step(_ frame: UnsafeBufferPointer<Float>) -> UnsafeBufferPointer<Float> {
-    _ = plan.input(0).update(from: frame)
+  /// - Parameter frameSize: numbers of one frame of one stream.
+  init(frameSize: Int, record: @escaping (_ batch: Int, _ frames: Int) -> Plan) {
+    self.frameSize = frameSize
+    self.record = record
+  }
+
+  func prepare(batch: Int) { _ = plan(Size(batch: batch, frames: 1)) }
+
+  func step(_ frames: UnsafeBufferPointer<Float>, slots: [Int32]) -> UnsafeBufferPointer<Float> {
+    let size = Size(batch: slots.count, frames: frames.count / max(1, slots.count * frameSize))
+    precondition(
+      size.frames > 0 && frames.count == size.batch * size.frames * frameSize,
+      "\(frames.count) values are no whole frames of \(frameSize) for \(slots.count) streams")
+    let plan = plan(size)
+    _ = plan.input(0).update(from: frames)
+    _ = plan.integers(1).update(fromContentsOf: slots)
     plan.run()
     return plan.output(0)
+  }
+
+  private func plan(_ size: Size) -> Plan {
+    if let known = plans[size] { return known }
+    let plan = record(size.batch, size.frames)
+    plans[size] = plan
+    return plan
   }
 }

@@ -62,8 +62,17 @@ public struct Backbone: Sendable {
     var blocks: [TransformerBlock.State]
   }
 
-  public func makeState(in stream: StreamState) -> State {
-    State(blocks: blocks.map { $0.makeState(in: stream) })
+  /// Every slot has to be given sinks (``setSinks(of:slot:in:)``) before it is used. A stream can go back by `margin` positions.
+  public func makeState(in stream: StreamState, settings: StreamState, margin: Int = 0) -> State {
+    State(blocks: blocks.map { $0.makeState(in: stream, settings: settings, margin: margin) })
+  }
+
+  /// Gives a slot the sinks of a style, or the model's own.
+  public func setSinks(of style: Style?, slot: Int, in state: State) {
+    let replaced = Dictionary(style?.weights.map { ($0.name, $0) } ?? [], uniquingKeysWith: { $1 })
+    for (block, state) in zip(blocks, state.blocks) {
+      state.set(sinks: block.attention.sinks(replaced: replaced), slot: slot)
+    }
   }
 
   /// Whole sequences: latents `[B, T, D]`, the level of noise in each `[B, T, 1]` (``NoiseLaw``), positions int32 `[T]`.
@@ -73,34 +82,16 @@ public struct Backbone: Sendable {
     return norm(x)
   }
 
-  /// The next positions of a stream.
-  ///
-  /// - Parameter sinks: keys and values of every layer in turn, as ``sinks(of:)`` gives them, each of ``sinkShape``; nil for
-  ///   the model's own.
+  /// The next positions of some streams: latents `[B, T, D]`, noise `[B, T, 1]`, positions int32 `[B · T]`, consecutive in each
+  /// row, and the slots of the state that are theirs, int32 `[B]`.
   public func callAsFunction(
-    _ latents: Tensor, noise: Tensor, positions: Tensor, sinks: [Tensor]? = nil, state: inout State
+    _ latents: Tensor, noise: Tensor, positions: Tensor, slots: Tensor, state: inout State
   ) -> Tensor {
     var x = enter(latents, noise)
     for index in blocks.indices {
-      x = blocks[index](
-        x, positions: positions, sinks: sinks.map { ($0[2 * index], $0[2 * index + 1]) },
-        state: &state.blocks[index])
+      x = blocks[index](x, positions: positions, slots: slots, state: &state.blocks[index])
     }
     return norm(x)
-  }
-
-  /// Keys and values of the sinks of every layer in turn, each of ``sinkShape``: a style's, or the model's own.
-  public func sinks(of style: Style?) -> [[Float]] {
-    let replaced = Dictionary(style?.weights.map { ($0.name, $0) } ?? [], uniquingKeysWith: { $1 })
-    return blocks.flatMap { block in
-      let (keys, values) = block.attention.sinks(replaced: replaced)
-      return [keys, values]
-    }
-  }
-
-  /// `[sinks, heads, headDimension]`.
-  public var sinkShape: [Int] {
-    [configuration.sinks, configuration.heads, configuration.width / configuration.heads]
   }
 
   private func enter(_ latents: Tensor, _ noise: Tensor) -> Tensor {

@@ -14,10 +14,11 @@ public struct ContinuousModelConfiguration: Codable, Sendable, Hashable {
     case backbone, sampler
   }
 
-  public static let presetNames = ["tiny", "small", "base", "cam-150m"]
+  public static let presetNames = ["tiny", "small", "base", "cam-150m", "pocket-tts"]
 
   /// `tiny` is for tests, `small` trains on two CPU cores; `cam-150m` has the published 16 layers and about 150 M
-  /// parameters: its width and its sampler are our choice, since the paper's are not known to us.
+  /// parameters: its width and its sampler are our choice, since the paper's are not known to us. `pocket-tts` has the sizes of
+  /// that system's backbone and flow head (kyutai-labs/pocket-tts), to compare speeds with.
   public static func preset(_ name: String) -> ContinuousModelConfiguration? {
     var c = ContinuousModelConfiguration()
     func set(
@@ -38,6 +39,9 @@ public struct ContinuousModelConfiguration: Codable, Sendable, Hashable {
     case "small": set(256, 6, 4, window: 128, 384, 3)
     case "base": set(512, 12, 8, window: 256, 768, 6)
     case "cam-150m": set(768, 16, 12, window: 256, 1024, 6)
+    case "pocket-tts":
+      set(1024, 6, 16, window: 256, 512, 6)
+      c.latentDimension = 32
     default: return nil
     }
     return c

@@ -39,10 +39,37 @@ public struct FlowSampler: Sendable {
 
   /// Velocity `[R, M, D]` at x `[R, M, D]` and t `[R, M, 1]` given z `[R, 1, H]`: M draws for each of R positions.
   public func velocity(_ x: Tensor, t: Tensor, z: Tensor) -> Tensor {
-    let c = (time(t) + condition(z)).silu()
+    velocity(x, modulations: modulations(time(t) + condition(z)))
+  }
+
+  // MARK: In parts, for generation
+  //
+  // All that depends on t and z alone is known for every step of a draw before the first: its weights, more than half of
+  // the sampler's, are read once a draw instead of once a step.
+
+  /// What stands for a time: t `[..., 1]` → `[..., width]`.
+  public func embedding(ofTime t: Tensor) -> Tensor { time(t) }
+
+  /// What stands for a position: z `[..., H]` → `[..., width]`.
+  public func embedding(of z: Tensor) -> Tensor { condition(z) }
+
+  /// Modulations of every block and of the output, from the sum of the embeddings of time and position `[B, T, width]`:
+  /// ``modulationWidths`` side by side would be the widths of the parts.
+  public func modulations(_ embedding: Tensor) -> [Tensor] {
+    let c = embedding.silu()
+    return blocks.map { $0.modulation(condition: c) } + [modulation(c)]
+  }
+
+  /// Last axis of each of ``modulations(_:)``.
+  public var modulationWidths: [Int] {
+    blocks.map { _ in 3 * configuration.width } + [2 * configuration.width]
+  }
+
+  /// Velocity at x, given its modulations.
+  public func velocity(_ x: Tensor, modulations: [Tensor]) -> Tensor {
     var h = input(x)
-    for block in blocks { h = block(h, condition: c) }
-    let parts = modulation(c).split(axis: -1, parts: 2)
+    for (block, modulation) in zip(blocks, modulations) { h = block(h, modulation: modulation) }
+    let parts = modulations[blocks.count].split(axis: -1, parts: 2)
     return output(norm(h).modulate(shift: parts[0], scale: parts[1]))
   }
 }

@@ -22,7 +22,15 @@ public struct AdaptiveBlock: Sendable {
 
   /// - Parameter condition: SiLU of the condition, which all blocks share.
   public func callAsFunction(_ x: Tensor, condition: Tensor) -> Tensor {
-    let parts = modulation(condition).split(axis: -1, parts: 3)
+    callAsFunction(x, modulation: modulation(condition: condition))
+  }
+
+  /// Shift, scale and gate side by side, `[B, T, 3 · width]`: what the block takes from its condition, and the larger part of
+  /// its weights.
+  public func modulation(condition: Tensor) -> Tensor { modulation(condition) }
+
+  public func callAsFunction(_ x: Tensor, modulation: Tensor) -> Tensor {
+    let parts = modulation.split(axis: -1, parts: 3)
     let h = norm(x).modulate(shift: parts[0], scale: parts[1])
     return x.add(contract(expand(h).silu()), gate: parts[2])
   }

@@ -37,14 +37,29 @@ public struct CausalSelfAttention: Sendable {
     sinkValues = try scope.weight("sink_values", [sinks, heads, headDimension], .zeros)
   }
 
-  /// Keys and values of the last `window` positions: each `[batch, window, heads, headDimension]`.
+  /// Keys and values of the last `window + margin` positions, each `[slots, window + margin, heads, headDimension]`, and of the sinks, each
+  /// `[slots, sinks, heads, headDimension]`: a stream may have sinks of its own.
   public struct State {
     var cache: (keys: StateTensor, values: StateTensor)
+    var sinks: (keys: StateTensor, values: StateTensor)
+
+    /// Replaces the sinks of a slot by what ``CausalSelfAttention/sinks(replaced:)`` gives.
+    public func set(sinks given: (keys: [Float], values: [Float]), slot: Int) {
+      sinks.keys.set(given.keys, slot: slot)
+      sinks.values.set(given.values, slot: slot)
+    }
   }
 
-  public func makeState(in stream: StreamState, batch: Int = 1) -> State {
-    let shape = [batch, window, heads, headDimension]
-    return State(cache: (stream.make(shape), stream.make(shape)))
+  /// - Parameters:
+  ///   - stream: holds the cache.
+  ///   - settings: holds the sinks, which are set, not streamed into: every slot has to be given some.
+  ///   - margin: how many positions a stream can go back: older keys and values are still there then.
+  public func makeState(in stream: StreamState, settings: StreamState, margin: Int = 0) -> State {
+    let shape = [window + margin, heads, headDimension]
+    let sinkShape = Array(sinkKeys.shape)
+    return State(
+      cache: (stream.make(shape), stream.make(shape)),
+      sinks: (settings.make(sinkShape), settings.make(sinkShape)))
   }
 
   /// Whole sequences: x `[B, T, width]`, positions int32 `[T]`.
@@ -55,15 +70,14 @@ public struct CausalSelfAttention: Sendable {
     return output(mixed.reshape(x.shape))
   }
 
-  /// The next positions of a stream: x `[B, T, width]`, positions int32 `[T]`, consecutive.
-  ///
-  /// - Parameter sinks: what ``sinks(replaced:)`` gives, each `[sinks, heads, headDimension]`; nil for the learned ones.
-  public func callAsFunction(
-    _ x: Tensor, positions: Tensor, sinks given: (keys: Tensor, values: Tensor)? = nil, state: inout State
-  ) -> Tensor {
-    let (q, k, v) = project(x, positions: positions)
-    let mixed = q.attentionStream(
-      keys: k, values: v, sinks: given ?? sinks(on: x.backend), cache: &state.cache, position: positions,
+  /// The next positions of some streams: x `[B, T, width]`, positions int32 `[B · T]`, consecutive in each row, slots int32 `[B]`.
+  public func callAsFunction(_ x: Tensor, positions: Tensor, slots: Tensor, state: inout State) -> Tensor {
+    // Every row has positions of its own, which is one long row to what only turns.
+    let (q, k, v) = project(x.reshape([1, -1, x.dim(2)]), positions: positions)
+    func rows(_ tensor: Tensor) -> Tensor { tensor.reshape([x.dim(0), x.dim(1), heads, headDimension]) }
+    let mixed = rows(q).attentionStream(
+      keys: rows(k), values: rows(v), sinks: state.sinks, cache: &state.cache, positions: positions,
+      slots: slots,
       window: window)
     return output(mixed.reshape(x.shape))
   }

@@ -26,14 +26,12 @@ public struct ConvNeXtBlock: Sendable {
     gain = try scope.weight("gain", [width], .constant(0.1))
   }
 
-  /// The last `kernel − 1` inputs: `[B, kernel − 1, width]`.
+  /// The last `kernel − 1` inputs: `[slots, kernel − 1, width]`.
   public struct State {
     var tail: StateTensor
   }
 
-  public func makeState(in stream: StreamState, batch: Int = 1) -> State {
-    State(tail: stream.make([batch, kernel - 1, width]))
-  }
+  public func makeState(in stream: StreamState) -> State { State(tail: stream.make([kernel - 1, width])) }
 
   public func callAsFunction(_ x: Tensor) -> Tensor {
     let backend = x.backend
@@ -41,12 +39,13 @@ public struct ConvNeXtBlock: Sendable {
       x, .apply(.depthwiseConvolution, [x, backend.tensor(of: depthwise), backend.tensor(of: depthwiseBias)]))
   }
 
-  public func callAsFunction(_ x: Tensor, state: inout State) -> Tensor {
+  public func callAsFunction(_ x: Tensor, state: inout State, slots: Tensor) -> Tensor {
     let backend = x.backend
     return mix(
       x,
       x.depthwiseConvolution(
-        backend.tensor(of: depthwise), bias: backend.tensor(of: depthwiseBias), tail: &state.tail))
+        backend.tensor(of: depthwise), bias: backend.tensor(of: depthwiseBias), tail: &state.tail,
+        slots: slots))
   }
 
   private func mix(_ x: Tensor, _ convolved: Tensor) -> Tensor {

@@ -24,18 +24,16 @@ public struct TransformerBlock: Sendable {
   }
 
   public typealias State = CausalSelfAttention.State
-  public func makeState(in stream: StreamState, batch: Int = 1) -> State {
-    attention.makeState(in: stream, batch: batch)
+  public func makeState(in stream: StreamState, settings: StreamState, margin: Int = 0) -> State {
+    attention.makeState(in: stream, settings: settings, margin: margin)
   }
 
   public func callAsFunction(_ x: Tensor, positions: Tensor) -> Tensor {
     feed(x + attention(attentionNorm(x), positions: positions))
   }
 
-  public func callAsFunction(
-    _ x: Tensor, positions: Tensor, sinks: (keys: Tensor, values: Tensor)? = nil, state: inout State
-  ) -> Tensor {
-    feed(x + attention(attentionNorm(x), positions: positions, sinks: sinks, state: &state))
+  public func callAsFunction(_ x: Tensor, positions: Tensor, slots: Tensor, state: inout State) -> Tensor {
+    feed(x + attention(attentionNorm(x), positions: positions, slots: slots, state: &state))
   }
 
   private func feed(_ x: Tensor) -> Tensor { x + contract(expand(feedForwardNorm(x)).gelu()) }

@@ -125,10 +125,13 @@ extension Operation {
       return first
     case .frameStream(let size, let hop):
       require(
-        first.count == 2 && first[1] % hop == 0 && shapes[1] == [first[0], size - hop], "needs [B, T · hop]")
+        first.count == 2 && first[1] % hop == 0 && shapes[1].count == 3 && shapes[1][2] == size - hop
+          && first[0] == shapes[1][1] * shapes[2].reduce(1, *), "needs [B · R, T · hop]")
       return [first[0], first[1] / hop, size]
     case .overlapAddStream(let hop):
-      require(first.count == 3 && shapes[1] == [first[0], first[2] - hop], "needs [B, T, size]")
+      require(
+        first.count == 3 && shapes[1].count == 3 && shapes[1][2] == first[2] - hop
+          && first[0] == shapes[1][1] * shapes[2].reduce(1, *), "needs [B · R, T, size]")
       return [first[0], first[1] * hop]
     }
   }

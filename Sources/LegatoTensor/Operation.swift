@@ -61,14 +61,15 @@ public enum Operation: Sendable, Hashable {
   case gatedAdd
 
   // MARK: Streaming, with state that is written in place (a cache or a tail). CPU engine only.
+  // The last operand, slots int32 [B], says which of the state's slots belongs to each row of the batch.
 
-  /// `[q, k, v [B, T, H, D], sinkK, sinkV [S, H, D], cacheK, cacheV [B, window, H, D], position int32 [1]]`.
+  /// `[q, k, v [B, T, H, D], sinkK, sinkV [slots, S, H, D], cacheK, cacheV [slots, ring ≥ window, H, D], positions int32 [B · T], slots]`.
   case attentionStream(window: Int)
-  /// `[x [B, T, C], weight [C, K], bias [C]?, tail [B, K − 1, C]]`; the tail is the last operand.
+  /// `[x [B, T, C], weight [C, K], bias [C]?, tail [slots, K − 1, C], slots]`.
   case depthwiseConvolutionStream
-  /// `[x [B, T · hop], tail [B, size − hop]]` → `[B, T, size]`.
+  /// `[x [B · R, T · hop], tail [slots, R, size − hop], slots]` → `[B · R, T, size]`.
   case frameStream(size: Int, hop: Int)
-  /// `[x [B, T, size], tail [B, size − hop]]` → `[B, T · hop]`.
+  /// `[x [B · R, T, size], tail [slots, R, size − hop], slots]` → `[B · R, T · hop]`.
   case overlapAddStream(hop: Int)
 
   public enum Unary: Int32, Sendable, Hashable, CaseIterable {

@@ -63,9 +63,11 @@ typedef enum {
   LK_RFFT,
   // p: in [rows, 2, n/2+1], out [rows, n], plan.  i: rows, n.  Scaled by 1/n; imaginary parts of bins 0 and n/2 ignored.
   LK_IRFFT,
-  // out = x . w^T (+ bias). p: x [M, K], w, bias or null, out [M, N], scales or null.
-  // i: M, K, N, weight format (lk_weight_format), group (int8/int4: columns per scale), activation (lk_unary, or -1) applied to the output
+  // out = x . w^T (+ bias), then the activation, then what it is added to: residual + out, or residual + gate * out.
+  // p: x [M, K], w, bias or null, out [M, N], scales or null, residual [M, N] or null, gate [M / repeat, N] or null.
+  // i: M, K, N, weight format (lk_weight_format), group (int8/int4: columns per scale), activation (lk_unary, or -1), repeat
   // int8: w int8 [N, K], scales f32 [N, K/group].  int4: w as lk_to_int4 lays it out, scales alike.
+  // int8 in groups of 64 and int4 in groups of 32 with K a multiple of 128 round x to int8, one scale a group (quantized.h).
   LK_LINEAR,
   // p: x [rows, n], weight or null, bias or null, out.  i: rows, n; f: epsilon
   LK_LAYER_NORM,
@@ -76,22 +78,25 @@ typedef enum {
   // Causal attention within a window, plus sinks that every position sees. p: q [B,T,H,D], k, v, sink_k [S,H,D] or null, sink_v, out [B,T,H,D].
   // i: B, T, H, D, window (position t sees t-window+1 ... t), S; f: scale
   LK_ATTENTION,
-  // The same on a stream. p: q, k, v (as above, T new positions), sink_k, sink_v, cache_k [B, window, H, D] (ring: slot = position % window), cache_v, position (int32 [1]: of the first new one), out.
-  // i: B, T, H, D, window, S; f: scale.  Each new position is written to its slot before its query is answered, so T may be any number.
+  // The same on a stream. p: q, k, v (as above, T new positions), sink_k, sink_v, cache_k [slots, ring, H, D] (position % ring), cache_v, position (int32 [B, T]), out, slots (int32 [B]: where the state of each row lies) or null.
+  // Without slots row b has state b, and position[0] is everybody's first.
+  // i: B, T, H, D, window, S, elements from the sinks of one slot to those of the next (0: all have the same), ring (0: window; more lets a stream go back by the difference); f: scale.  Each new position is written to its slot before its query is answered, so T may be any number.
   // Bit for bit what LK_ATTENTION gives over the same positions, however the stream is cut (the convolution and overlap-add streams likewise).
   LK_ATTENTION_STREAM,
   // Causal depthwise convolution. p: x [B,T,C], w [C,K], bias [C] or null, out [B,T,C].  i: B, T, C, K.  out[t] = sum_j w[j] * x[t-K+1+j], zeros before the start
   LK_DEPTHWISE,
-  // p: x, w, bias, tail [B,K-1,C] (the last K-1 inputs; updated), out.  Same i.
+  // p: x, w, bias, tail [slots,K-1,C] (the last K-1 inputs; updated), out, slots (as above) or null.  Same i.
   LK_DEPTHWISE_STREAM,
   // out = x * (1 + scale) + shift. p: x [rows, n], shift [rows / repeat, n], scale [rows / repeat, n], out.  i: rows, n, repeat
   LK_MODULATE,
   // out = x + gate * h. p: x [rows, n], gate [rows / repeat, n], h, out.  i: rows, n, repeat
   LK_GATED_ADD,
-  // p: in [batch, frames*hop], tail [batch, size-hop] (updated), out [batch, frames, size].  i: batch, frames, size, hop.  Frame j ends at sample (j+1)*hop of the chunk.
+  // p: in [batch, frames*hop], tail [slots * rows, size-hop] (updated), out [batch, frames, size], slots or null.  i: batch, frames, size, hop, rows of one slot.  Frame j ends at sample (j+1)*hop of the chunk.
   LK_FRAME_STREAM,
-  // p: in [batch, frames, size], tail [batch, size-hop] (updated), out [batch, frames*hop].  i: batch, frames, size, hop
+  // p: in [batch, frames, size], tail [slots * rows, size-hop] (updated), out [batch, frames*hop], slots or null.  i: batch, frames, size, hop, rows of one slot
   LK_OVERLAP_ADD_STREAM,
+  // Reads memory and does nothing else, to measure how fast that is. p: in, out (int32 [64]: a word a share).  i: bytes
+  LK_READ,
   LK_KERNEL_COUNT
 } lk_kernel_id;
 
@@ -122,6 +127,10 @@ int lk_pool_threads(const lk_pool *pool);
 // Calls are always shared, where another pool works with the caller alone for a while when help costs more than it brings.
 lk_pool *lk_pool_create_gated(int threads, void (*gate)(void *context), void *context);
 void lk_run(lk_pool *pool, const lk_call *calls, int64_t count);
+
+// Zeroed memory, aligned for the kernels; large blocks take no room until they are touched.
+void *lk_zeroed(int64_t bytes);
+void lk_free_zeroed(void *memory);
 
 // Philox 4x32-10 (Salmon et al. 2011). Block `index` of stream (key): out[4]. The same everywhere.
 void lk_philox(uint64_t key, uint64_t stream, uint64_t index, uint32_t out[4]);

@@ -32,7 +32,7 @@ static void kernel_rotary(const lk_call *c, int thread, int threads) {
 // The keys and values of one head. Positions below `first` are in the ring, the others in the call's own k and v.
 typedef struct {
   const float *sink_k, *sink_v, *ring_k, *ring_v, *k, *v;
-  int64_t sinks, window, first, stride, D;
+  int64_t sinks, window, ring, first, stride, D;  // ring: positions that the ring holds
   float scale;
 } lk_head;
 
@@ -187,13 +187,13 @@ LK_INLINE void attend(const int nq, const lk_head *h, const float *q, int64_t po
   const int64_t low = lk_max64(0, position - h->window + 1), high = position + nq;
   for (int64_t base = low / LK_CHUNK * LK_CHUNK; base < high; base += LK_CHUNK) {
     const int64_t begin = lk_max64(low, base), end = lk_min64(high, base + LK_CHUNK);
-    int64_t slot = begin < h->first ? begin % h->window : 0;
+    int64_t slot = begin < h->first ? begin % h->ring : 0;
     for (int64_t t = begin; t < end; t++) {
       if (t >= h->first) {
         keys[t - base] = h->k + (t - h->first) * h->stride, values[t - base] = h->v + (t - h->first) * h->stride;
       } else {
         keys[t - base] = h->ring_k + slot * h->stride, values[t - base] = h->ring_v + slot * h->stride;
-        if (++slot == h->window) slot = 0;
+        if (++slot == h->ring) slot = 0;
       }
     }
     for (int i = 0; i < nq; i++) {
@@ -227,7 +227,7 @@ static void kernel_attention(const lk_call *c, int thread, int threads) {
     lk_head h = {
       .sink_k = S ? (const float *)c->p[3] + head * D : 0, .sink_v = S ? (const float *)c->p[4] + head * D : 0,
       .k = (const float *)c->p[1] + offset, .v = (const float *)c->p[2] + offset,
-      .sinks = S, .window = window, .first = 0, .stride = stride, .D = D, .scale = c->f[0],
+      .sinks = S, .window = window, .ring = 1, .first = 0, .stride = stride, .D = D, .scale = c->f[0],
     };
     attend_range(&h, (const float *)c->p[0] + offset, (float *)c->p[5] + offset, block * 32, lk_min64(T, block * 32 + 32));
   }
@@ -235,24 +235,27 @@ static void kernel_attention(const lk_call *c, int thread, int threads) {
 
 static void kernel_attention_stream(const lk_call *c, int thread, int threads) {
   const int64_t B = c->i[0], T = c->i[1], H = c->i[2], D = c->i[3], window = c->i[4], S = c->p[3] ? c->i[5] : 0;
-  const int64_t stride = H * D, first = *(const int32_t *)c->p[7];
+  const int64_t stride = H * D, sinks_stride = c->i[6], length = c->i[7] ? c->i[7] : window;
+  const int32_t *position = c->p[7], *slots = c->p[9];
   int64_t begin, end;
   lk_share(B * H, 1, thread, threads, &begin, &end);
   for (int64_t u = begin; u < end; u++) {
     int64_t b = u / H, head = u % H, offset = (b * T * H + head) * D;
-    float *ring_k = (float *)c->p[5] + (b * window * H + head) * D, *ring_v = (float *)c->p[6] + (b * window * H + head) * D;
+    const int64_t slot = slots ? slots[b] : b, first = slots ? position[b * T] : position[0];
+    const int64_t sink = slot * sinks_stride + head * D, ring = (slot * length * H + head) * D;
+    float *ring_k = (float *)c->p[5] + ring, *ring_v = (float *)c->p[6] + ring;
     lk_head h = {
-      .sink_k = S ? (const float *)c->p[3] + head * D : 0, .sink_v = S ? (const float *)c->p[4] + head * D : 0,
+      .sink_k = S ? (const float *)c->p[3] + sink : 0, .sink_v = S ? (const float *)c->p[4] + sink : 0,
       .ring_k = ring_k, .ring_v = ring_v, .k = (const float *)c->p[1] + offset, .v = (const float *)c->p[2] + offset,
-      .sinks = S, .window = window, .first = first, .stride = stride, .D = D, .scale = c->f[0],
+      .sinks = S, .window = window, .ring = length, .first = first, .stride = stride, .D = D, .scale = c->f[0],
     };
     // The call's own keys are read where they lie and enter the ring only once every query of this head is answered:
     // the same as writing each before its query, and no query finds its window overwritten by a later position.
     attend_range(&h, (const float *)c->p[0] + offset, (float *)c->p[8] + offset, 0, T);
-    for (int64_t t = lk_max64(0, T - window); t < T; t++) {
-      int64_t slot = (first + t) % window * stride;
-      memcpy(ring_k + slot, h.k + t * stride, (size_t)D * sizeof(float));
-      memcpy(ring_v + slot, h.v + t * stride, (size_t)D * sizeof(float));
+    for (int64_t t = lk_max64(0, T - length); t < T; t++) {
+      int64_t at = (first + t) % length * stride;
+      memcpy(ring_k + at, h.k + t * stride, (size_t)D * sizeof(float));
+      memcpy(ring_v + at, h.v + t * stride, (size_t)D * sizeof(float));
     }
   }
 }

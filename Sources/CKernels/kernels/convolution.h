@@ -60,12 +60,13 @@ static void kernel_depthwise(const lk_call *c, int thread, int threads) {
 
 static void kernel_depthwise_stream(const lk_call *c, int thread, int threads) {
   const int64_t B = c->i[0], T = c->i[1], C = c->i[2], K = c->i[3], blocks = (C + W - 1) / W;
+  const int32_t *slots = c->p[5];
   int64_t begin, end;
   lk_share(B * blocks, 1, thread, threads, &begin, &end);
   for (int64_t u = begin; u < end; u++) {
     int64_t b = u / blocks, ch = u % blocks * W, n = lk_min64(W, C - ch);
     const float *x = (const float *)c->p[0] + b * T * C;
-    float *tail = (float *)c->p[3] + b * (K - 1) * C;
+    float *tail = (float *)c->p[3] + (slots ? slots[b] : b) * (K - 1) * C;
     depthwise_block(x, tail, c->p[1], c->p[2], (float *)c->p[4] + b * T * C, 0, T, C, K, ch, n);
     // Ascending, so that a tail longer than the chunk moves down before it is overwritten.
     for (int64_t j = 0; j < K - 1; j++) {

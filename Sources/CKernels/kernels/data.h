@@ -134,13 +134,16 @@ static void kernel_overlap_add(const lk_call *c, int thread, int threads) {
   }
 }
 
+// Where the state of row `b` lies: rows come in groups of `rows`, one group a slot.
+LK_INLINE int64_t state_row(const int32_t *slots, int64_t rows, int64_t b) { return slots ? slots[b / rows] * rows + b % rows : b; }
+
 static void kernel_overlap_add_stream(const lk_call *c, int thread, int threads) {
   const int64_t frames = c->i[1], size = c->i[2], hop = c->i[3], count = size - hop;
   int64_t begin, end;
   lk_share(c->i[0], 1, thread, threads, &begin, &end);
   for (int64_t b = begin; b < end; b++) {
     const float *in = (const float *)c->p[0] + b * frames * size;
-    float *tail = (float *)c->p[1] + b * count, *out = (float *)c->p[2] + b * frames * hop;
+    float *tail = (float *)c->p[1] + state_row(c->p[3], c->i[4], b) * count, *out = (float *)c->p[2] + b * frames * hop;
     for (int64_t j = 0; j < frames; j++) overlap_add_span(in, tail, count, out + j * hop, j * hop, (j + 1) * hop, frames, size, hop);
     // The tail is rewritten from samples that lie further on, in ascending order: each is read before it is overwritten.
     for (int64_t s = frames * hop; s < frames * hop + count; s += hop)
@@ -154,7 +157,7 @@ static void kernel_frame_stream(const lk_call *c, int thread, int threads) {
   lk_share(c->i[0], 1, thread, threads, &begin, &end);
   for (int64_t b = begin; b < end; b++) {
     const float *in = (const float *)c->p[0] + b * length;
-    float *tail = (float *)c->p[1] + b * count, *out = (float *)c->p[2] + b * frames * size;
+    float *tail = (float *)c->p[1] + state_row(c->p[3], c->i[4], b) * count, *out = (float *)c->p[2] + b * frames * size;
     for (int64_t j = 0; j < frames; j++) {
       int64_t start = j * hop, old = lk_max64(0, lk_min64(size, count - start));
       if (old > 0) memcpy(out + j * size, tail + start, (size_t)old * sizeof(float));
@@ -164,4 +167,21 @@ static void kernel_frame_stream(const lk_call *c, int thread, int threads) {
     if (keep > 0) memmove(tail, tail + length, (size_t)keep * sizeof(float));
     if (count > keep) memcpy(tail + keep, in + length - (count - keep), (size_t)(count - keep) * sizeof(float));
   }
+}
+
+// Shares of whole lines, each with a word of its own in `out`: the compiler cannot leave the reading out.
+static void kernel_read(const lk_call *c, int thread, int threads) {
+  int64_t begin, end;
+  lk_share(c->i[0], 1024, thread, threads, &begin, &end);
+  const char *p = c->p[0];
+  vi a[8] = {{0}};
+  for (; begin + 32 * W <= end; begin += 32 * W)
+    LK_UNROLL
+    for (int j = 0; j < 8; j++) {
+      vi v;
+      memcpy(&v, p + begin + j * 4 * W, sizeof v);
+      a[j] ^= v;
+    }
+  for (int j = 1; j < 8; j++) a[0] ^= a[j];
+  ((int32_t *)c->p[1])[thread] = a[0][0] ^ a[0][1];
 }

@@ -4,9 +4,28 @@
 #include "elementwise.h"
 #include "quantized.h"
 
+// What follows a product, on columns n0 ..< n1: the activation, then the sum with the residual.
+static void finish_linear(const lk_call *c, int64_t m0, int64_t m1, int64_t n0, int64_t n1) {
+  const int64_t N = c->i[2], repeat = lk_max64(1, c->i[6]);
+  const int activation = (int)c->i[5];
+  const float *residual = c->p[5], *gate = c->p[6];
+  if (activation < 0 && !residual) return;
+  for (int64_t m = m0; m < m1; m++) {
+    float *out = (float *)c->p[3] + m * N;
+    if (activation >= 0) apply_unary(activation, out + n0, out + n0, n1 - n0);
+    if (!residual) continue;
+    const float *r = residual + m * N, *g = gate ? gate + m / repeat * N : 0;
+    for (int64_t n = n0; n < n1; n += W) {
+      const int64_t k = n1 - n;
+      const vf y = v_load_n(out + n, k), x = v_load_n(r + n, k);
+      v_store_n(out + n, g ? v_fma(v_load_n(g + n, k), y, x) : x + y, k);
+    }
+  }
+}
+
 static void kernel_linear(const lk_call *c, int thread, int threads) {
   const int64_t M = c->i[0], K = c->i[1], N = c->i[2], group = c->i[4];
-  const int format = (int)c->i[3], activation = (int)c->i[5];
+  const int format = (int)c->i[3];
   const int scaled = format == LK_INT8 || format == LK_INT4;
   const int64_t row_bytes = format == LK_F32 ? 4 * K : format == LK_BF16 ? 2 * K : format == LK_INT8 ? K : (K + 1) / 2;
   lk_dot d = {
@@ -18,8 +37,7 @@ static void kernel_linear(const lk_call *c, int thread, int threads) {
   else lk_share(M, LK_MR, thread, threads, &m0, &m1);
   if (is_quantized(format, K, group)) {
     quantized_range(format, &d, m0, m1, n0, n1);
-    if (activation >= 0)
-      for (int64_t m = m0; m < m1; m++) apply_unary(activation, d.out + m * N + n0, d.out + m * N + n0, n1 - n0);
+    finish_linear(c, m0, m1, n0, n1);
     return;
   }
   // A panel of weights stays in the second-level cache while all rows pass over it.
@@ -27,8 +45,7 @@ static void kernel_linear(const lk_call *c, int thread, int threads) {
   for (int64_t n = n0; n < n1; n += panel) {
     int64_t stop = lk_min64(n1, n + panel);
     dot_any(format, &d, m0, m1, n, stop);
-    if (activation >= 0)
-      for (int64_t m = m0; m < m1; m++) apply_unary(activation, d.out + m * N + n, d.out + m * N + n, stop - n);
+    finish_linear(c, m0, m1, n, stop);
   }
 }
 

@@ -35,4 +35,5 @@ const lk_kernel LK_TABLE[LK_KERNEL_COUNT] = {
   [LK_GATED_ADD] = kernel_gated_add,
   [LK_FRAME_STREAM] = kernel_frame_stream,
   [LK_OVERLAP_ADD_STREAM] = kernel_overlap_add_stream,
+  [LK_READ] = kernel_read,
 };

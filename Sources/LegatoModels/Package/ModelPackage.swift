@@ -130,6 +130,15 @@ public struct CodecPackage: Sendable {
     hash = Self.hash(of: codec)
   }
 
+  /// A codec in memory.
+  public init(codec: SpectralCodec, configuration: CodecConfigurationFile) {
+    path = ""
+    card = ""
+    self.codec = codec
+    self.configuration = configuration
+    hash = Self.hash(of: codec)
+  }
+
   /// - Parameter format: format of the matrices; nil keeps each weight's own.
   public static func write(
     to path: String, configuration: CodecConfigurationFile, weights: [Weight], format: WeightFormat?,

@@ -40,6 +40,9 @@ public final class CPUEngine: Backend {
     if case .reshape = operation {
       return Tensor(shape: shape, dtype: dtype, backend: self, handle: operands[0].handle)
     }
+    if let view = view(operation, operands[0]) {
+      return Tensor(shape: shape, dtype: dtype, backend: self, handle: view)
+    }
     var formats: [WeightFormat?] = []
     var handles: [CPUHandle] = []
     for (index, operand) in operands.enumerated() {
@@ -99,6 +102,17 @@ public final class CPUEngine: Backend {
       preconditionFailure("a tensor of backend '\(tensor.backend.name)' was given to the CPU engine")
     }
     return handle
+  }
+
+  /// The result of an operation that leaves its values where they are: a slice that is one run of memory.
+  private func view(_ operation: Operation, _ x: Tensor) -> CPUHandle? {
+    guard case .slice(let axis, let from, _) = operation, x.shape[..<axis].allSatisfy({ $0 == 1 }) else {
+      return nil
+    }
+    let handle = self.handle(of: x)
+    guard handle.format == nil else { return nil }
+    let start = from * x.shape[(axis + 1)...].reduce(1, *) * x.dtype.byteCount
+    return CPUHandle(place: handle.place, offset: handle.offset + start)
   }
 
   /// Only `linear` reads weights in other formats than f32; everything else gets a dense copy, made once.

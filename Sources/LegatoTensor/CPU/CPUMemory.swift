@@ -1,15 +1,19 @@
-/// Zeroed memory of the CPU engine, aligned for its kernels.
+import CKernels
+
+/// Zeroed memory of the CPU engine, aligned for its kernels. Pages that nobody has touched take no room.
 final class CPUMemory {
   let pointer: UnsafeMutableRawPointer
   let byteCount: Int
 
   init(byteCount: Int) {
     self.byteCount = byteCount
-    pointer = .allocate(byteCount: max(byteCount, 64), alignment: 64)
-    pointer.initializeMemory(as: UInt8.self, repeating: 0, count: max(byteCount, 64))
+    guard let memory = lk_zeroed(Int64(byteCount)) else {
+      preconditionFailure("no memory for \(byteCount) bytes")
+    }
+    pointer = memory
   }
 
-  deinit { pointer.deallocate() }
+  deinit { lk_free_zeroed(pointer) }
 }
 
 /// Where the values of a tensor of the CPU engine are.
@@ -22,8 +26,13 @@ final class CPUHandle {
   }
 
   let place: Place
+  /// Bytes from where the place begins: a slice or a reshaping of another tensor.
+  let offset: Int
 
-  init(place: Place) { self.place = place }
+  init(place: Place, offset: Int = 0) {
+    self.place = place
+    self.offset = offset
+  }
 
   convenience init<Element>(copying values: [Element]) {
     let memory = CPUMemory(byteCount: values.count * MemoryLayout<Element>.stride)
@@ -36,7 +45,7 @@ final class CPUHandle {
   /// The address, unless it belongs to a plan being recorded. Weights are only ever read through it.
   var pointer: UnsafeMutableRawPointer? {
     switch place {
-    case .memory(let memory): memory.pointer
+    case .memory(let memory): memory.pointer + offset
     case .weight(let weight): UnsafeMutableRawPointer(mutating: weight.storage.bytes.baseAddress)
     case .recorded: nil
     }

@@ -206,8 +206,9 @@ extension Operation {
     case .attentionStream(let window):
       return [
         .init(
-          kernel: LK_ATTENTION_STREAM, pointers: (0..<8).map { .operand($0) } + [.output],
-          ints: x + [window, shapes[3][0]], floats: [1 / Float(x[3]).squareRoot()], work: 2 * count * window)
+          kernel: LK_ATTENTION_STREAM, pointers: (0..<8).map { .operand($0) } + [.output, .operand(8)],
+          ints: x + [window, shapes[3][1], shapes[3].dropFirst().reduce(1, *), shapes[5][1]],
+          floats: [1 / Float(x[3]).squareRoot()], work: 2 * count * window)
       ]
     case .depthwiseConvolution:
       return [
@@ -216,11 +217,13 @@ extension Operation {
           ints: x + [shapes[1][1]], work: count * shapes[1][1])
       ]
     case .depthwiseConvolutionStream:
-      let bias: LoweredCall.Operand = shapes.count > 3 ? .operand(2) : .none
+      let bias: LoweredCall.Operand = shapes.count > 4 ? .operand(2) : .none
       return [
         .init(
           kernel: LK_DEPTHWISE_STREAM,
-          pointers: [.operand(0), .operand(1), bias, .operand(shapes.count - 1), .output],
+          pointers: [
+            .operand(0), .operand(1), bias, .operand(shapes.count - 2), .output, .operand(shapes.count - 1),
+          ],
           ints: x + [shapes[1][1]], work: count * shapes[1][1])
       ]
     case .modulate:
@@ -242,14 +245,14 @@ extension Operation {
     case .frameStream(let size, let hop):
       return [
         .init(
-          kernel: LK_FRAME_STREAM, pointers: [.operand(0), .operand(1), .output],
-          ints: [x[0], output[1], size, hop], work: output.reduce(1, *))
+          kernel: LK_FRAME_STREAM, pointers: [.operand(0), .operand(1), .output, .operand(2)],
+          ints: [x[0], output[1], size, hop, shapes[1][1]], work: output.reduce(1, *))
       ]
     case .overlapAddStream(let hop):
       return [
         .init(
-          kernel: LK_OVERLAP_ADD_STREAM, pointers: [.operand(0), .operand(1), .output],
-          ints: [x[0], x[1], x[2], hop], work: count)
+          kernel: LK_OVERLAP_ADD_STREAM, pointers: [.operand(0), .operand(1), .output, .operand(2)],
+          ints: [x[0], x[1], x[2], hop, shapes[1][1]], work: count)
       ]
     }
   }

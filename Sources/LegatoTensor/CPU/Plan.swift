@@ -84,7 +84,7 @@ extension CPUEngine {
     let calls = recorder.nodes.map { node in
       resolve(node.call, operands: node.operands, output: node.output) { handle in
         guard case .recorded(let id) = handle.place else { preconditionFailure("operand has no memory") }
-        return arena.pointer + offsets[id]
+        return arena.pointer + offsets[id] + handle.offset
       }
     }
     return Plan(

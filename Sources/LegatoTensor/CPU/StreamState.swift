@@ -1,92 +1,123 @@
-/// A tensor that streaming operations write in place: a cache, the tail of a convolution.
+/// A tensor that streaming operations write in place: a cache, the tail of a convolution. `[slots, ...]`.
 ///
-/// A reference to memory of one session; only operations that take it `inout` change it.
+/// A reference to memory of its ``StreamState``; only operations that take it `inout` change it.
 public struct StateTensor {
   public internal(set) var tensor: Tensor
+
+  /// Sets what one slot holds, row-major. State that a plan reads and nothing streams into is set so.
+  public func set(_ values: [Float], slot: Int) {
+    guard let handle = tensor.handle as? CPUHandle, let base = handle.pointer else { return }
+    let count = tensor.count / tensor.dim(0)
+    precondition(values.count == count, "\(values.count) values for a slot of \(count)")
+    values.withUnsafeBytes {
+      guard let source = $0.baseAddress else { return }
+      (base + slot * count * 4).copyMemory(from: source, byteCount: $0.count)
+    }
+  }
 }
 
-/// All the state of one stream on the CPU engine: made once, then reset, saved and restored as a whole.
+/// All the state of some streams on the CPU engine, one slot a stream: made once, then reset, saved and restored slot by slot.
+///
+/// Memory of a slot that no stream has used takes no room.
 public final class StreamState {
+  public let slots: Int
   private let engine: CPUEngine
   private var memories: [CPUMemory] = []
+  /// Bytes of one slot of each memory.
+  private var sizes: [Int] = []
 
-  public init(engine: CPUEngine) { self.engine = engine }
-
-  /// A zeroed state tensor that belongs to this stream.
-  public func make(_ shape: [Int]) -> StateTensor {
-    let memory = CPUMemory(byteCount: shape.reduce(1, *) * 4)
-    memories.append(memory)
-    return StateTensor(
-      tensor: Tensor(
-        shape: shape, dtype: .float32, backend: engine, handle: CPUHandle(place: .memory(memory))))
+  public init(engine: CPUEngine, slots: Int = 1) {
+    self.engine = engine
+    self.slots = max(1, slots)
   }
 
-  public var byteCount: Int { memories.reduce(0) { $0 + $1.byteCount } }
+  /// A zeroed state tensor, `[slots] + shape`.
+  public func make(_ shape: [Int]) -> StateTensor {
+    let size = shape.reduce(1, *) * 4
+    let memory = CPUMemory(byteCount: size * slots)
+    memories.append(memory)
+    sizes.append(size)
+    return StateTensor(
+      tensor: Tensor(
+        shape: [slots] + shape, dtype: .float32, backend: engine, handle: CPUHandle(place: .memory(memory))))
+  }
+
+  /// Bytes of one slot.
+  public var byteCount: Int { sizes.reduce(0, +) }
 
   /// Back to the start of a stream: zeros.
-  public func reset() {
-    for memory in memories {
-      memory.pointer.initializeMemory(as: UInt8.self, repeating: 0, count: memory.byteCount)
+  public func reset(slot: Int = 0) {
+    for (memory, size) in zip(memories, sizes) {
+      (memory.pointer + slot * size).initializeMemory(as: UInt8.self, repeating: 0, count: size)
     }
   }
 
-  /// A copy of the whole state.
-  public func save() -> [UInt8] {
+  /// A copy of a slot's state.
+  public func save(slot: Int = 0) -> [UInt8] {
     [UInt8](unsafeUninitializedCapacity: byteCount) { buffer, count in
-      save(into: UnsafeMutableRawBufferPointer(buffer))
+      save(into: UnsafeMutableRawBufferPointer(buffer), slot: slot)
       count = byteCount
     }
   }
 
-  /// Copies the whole state into memory of `byteCount` bytes.
-  public func save(into buffer: UnsafeMutableRawBufferPointer) {
+  /// Copies a slot's state into memory of `byteCount` bytes.
+  public func save(into buffer: UnsafeMutableRawBufferPointer, slot: Int = 0) {
     precondition(buffer.count >= byteCount, "the buffer is smaller than the state")
     guard var target = buffer.baseAddress else { return }
-    for memory in memories {
-      target.copyMemory(from: memory.pointer, byteCount: memory.byteCount)
-      target += memory.byteCount
+    for index in memories.indices {
+      target.copyMemory(from: memories[index].pointer + slot * sizes[index], byteCount: sizes[index])
+      target += sizes[index]
     }
   }
 
   /// Puts a saved state back; false where it belongs to another layout.
-  public func restore(_ bytes: [UInt8]) -> Bool {
+  public func restore(_ bytes: [UInt8], slot: Int = 0) -> Bool {
     guard bytes.count == byteCount else { return false }
-    bytes.withUnsafeBytes { restore(from: $0) }
+    bytes.withUnsafeBytes { restore(from: $0, slot: slot) }
     return true
   }
 
-  /// Puts a state back from memory that ``save(into:)`` filled.
-  public func restore(from buffer: UnsafeRawBufferPointer) {
+  /// Puts a state back from memory that ``save(into:slot:)`` filled.
+  public func restore(from buffer: UnsafeRawBufferPointer, slot: Int = 0) {
     precondition(buffer.count >= byteCount, "the buffer is smaller than the state")
     guard var source = buffer.baseAddress else { return }
-    for memory in memories {
-      memory.pointer.copyMemory(from: source, byteCount: memory.byteCount)
-      source += memory.byteCount
+    for index in memories.indices {
+      (memories[index].pointer + slot * sizes[index]).copyMemory(from: source, byteCount: sizes[index])
+      source += sizes[index]
     }
   }
 }
 
+// `slots` int32 `[B]` says where the state of each row of the batch lies.
 extension Tensor {
-  /// Attention of new positions over a ring of the last `window` ones and the sinks; the cache is updated.
+  /// Attention of new positions, int32 `[B · T]`, over the last `window` ones and the sinks `[slots, S, H, D]`; the cache, a ring
+  /// `[slots, at least window, H, D]`, is updated.
   public func attentionStream(
-    keys: Tensor, values: Tensor, sinks: (keys: Tensor, values: Tensor),
-    cache: inout (keys: StateTensor, values: StateTensor),
-    position: Tensor, window: Int
+    keys: Tensor, values: Tensor, sinks: (keys: StateTensor, values: StateTensor),
+    cache: inout (keys: StateTensor, values: StateTensor), positions: Tensor, slots: Tensor, window: Int
   ) -> Tensor {
     .apply(
       .attentionStream(window: window),
-      [self, keys, values, sinks.keys, sinks.values, cache.keys.tensor, cache.values.tensor, position])
+      [
+        self, keys, values, sinks.keys.tensor, sinks.values.tensor, cache.keys.tensor, cache.values.tensor,
+        positions, slots,
+      ])
   }
 
-  public func depthwiseConvolution(_ weight: Tensor, bias: Tensor?, tail: inout StateTensor) -> Tensor {
-    .apply(.depthwiseConvolutionStream, [self, weight] + (bias.map { [$0] } ?? []) + [tail.tensor])
+  public func depthwiseConvolution(_ weight: Tensor, bias: Tensor?, tail: inout StateTensor, slots: Tensor)
+    -> Tensor
+  {
+    .apply(
+      .depthwiseConvolutionStream, [self, weight] + (bias.map { [$0] } ?? []) + [tail.tensor, slots])
   }
 
-  public func frame(size: Int, hop: Int, tail: inout StateTensor) -> Tensor {
-    .apply(.frameStream(size: size, hop: hop), [self, tail.tensor])
+  /// `[B · R, T · hop]`, R rows a slot: the tail is `[slots, R, size − hop]`.
+  public func frame(size: Int, hop: Int, tail: inout StateTensor, slots: Tensor) -> Tensor {
+    .apply(.frameStream(size: size, hop: hop), [self, tail.tensor, slots])
   }
 
-  public func overlapAdd(hop: Int, tail: inout StateTensor) -> Tensor {
-    .apply(.overlapAddStream(hop: hop), [self, tail.tensor])
+  /// `[B · R, T, size]`, R rows a slot: the tail is `[slots, R, size − hop]`.
+  public func overlapAdd(hop: Int, tail: inout StateTensor, slots: Tensor) -> Tensor {
+    .apply(.overlapAddStream(hop: hop), [self, tail.tensor, slots])
   }
 }

@@ -1,0 +1,75 @@
+import LegatoModels
+import LegatoTensor
+
+/// What a stream is to the ``ModelRunner``: its slot, what it reads next and what it is drawing.
+final class StreamCore {
+  var options: GenerationOptions
+  /// Latents drawn or fed since the start.
+  var position = 0
+  /// The latent drawn or fed last, `[dimension]`, normalised: what the next is made from.
+  let latent: UnsafeMutableBufferPointer<Float>
+  /// The latent that is being drawn, and where the present interval of its flow began.
+  let drawn: UnsafeMutableBufferPointer<Float>
+  let origin: UnsafeMutableBufferPointer<Float>
+  /// Counts every draw, recovered ones too, so that noise is never used twice.
+  var draws = 0
+  private(set) var schedule: FlowSchedule
+  let slot: Int
+  let runner: ModelRunner
+
+  private let noise: UnsafeMutableBufferPointer<Float>
+
+  init(runner: ModelRunner, slot: Int, options: GenerationOptions) {
+    self.runner = runner
+    self.slot = slot
+    self.options = options
+    schedule = FlowSchedule(count: options.steps)
+    let dimension = runner.model.configuration.latentDimension
+    func zeros() -> UnsafeMutableBufferPointer<Float> {
+      let buffer = UnsafeMutableBufferPointer<Float>.allocate(capacity: dimension)
+      buffer.initialize(repeating: 0)
+      return buffer
+    }
+    (latent, drawn, origin, noise) = (zeros(), zeros(), zeros(), zeros())
+  }
+
+  deinit {
+    for buffer in [latent, drawn, origin, noise] { buffer.deallocate() }
+    runner.giveBack(slot: slot)
+  }
+
+  /// The pending latent as the backbone reads it: turned up by the feedback gain and mixed with context noise.
+  func writeInput(to input: UnsafeMutableBufferPointer<Float>, level: inout Float) {
+    write(UnsafeBufferPointer(latent), at: position, draw: draws, to: input, level: &level)
+  }
+
+  /// The same of any latent that comes at `position`, after so many draws.
+  func write(
+    _ latent: UnsafeBufferPointer<Float>, at position: Int, draw: Int,
+    to input: UnsafeMutableBufferPointer<Float>, level: inout Float
+  ) {
+    // What stands before the first latent is learned, and was never noised in training.
+    let factors = self.factors
+    let share = position == 0 ? 0 : min(1, options.contextNoise * factors.contextNoise)
+    let gain = position == 0 ? 1 : options.feedbackGain * factors.feedbackGain
+    var gains = options.noiseLaw.gains(share)
+    gains.signal *= gain
+    random(purpose: 0).normal(into: noise, from: draw * latent.count)
+    for index in latent.indices { input[index] = gains.signal * latent[index] + gains.noise * noise[index] }
+    level = share
+  }
+
+  /// Begins a draw with noise of the temperature.
+  func startDraw() {
+    if schedule.count != max(1, options.steps) { schedule = FlowSchedule(count: options.steps) }
+    random(purpose: 1).normal(into: drawn, from: draws * drawn.count)
+    let temperature = options.temperature * factors.temperature
+    for index in drawn.indices { drawn[index] *= temperature }
+    _ = origin.update(from: drawn)
+    draws += 1
+  }
+
+  private var factors: Style.Factors { options.style?.factors ?? Style.Factors() }
+
+  private func random(purpose: UInt64) -> RandomStream { RandomStream(seed: options.seed, stream: purpose) }
+}

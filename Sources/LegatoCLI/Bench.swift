@@ -1,0 +1,106 @@
+import ArgumentParser
+import Foundation
+import Legato
+import LegatoModels
+import LegatoTensor
+
+/// `legato bench`: how fast this machine generates.
+struct Bench: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Measure how fast this machine generates.",
+    discussion: """
+      Times a frame by stage (backbone, sampler, codec), over the positions 0 to 255 of the attention's cache, and compares \
+      it with what it takes to read the weights at the speed of this machine's memory. Each time is measured twice: warm, \
+      frame after frame, and cold, with the caches emptied before every frame.
+
+        legato bench                                   (the package that ships)
+        legato bench --preset cam-150m --weights int8 --steps 1 --threads 1
+        legato bench --model runs/mine/package --sessions 8
+        LEGATO_ISA=avx2 legato bench                   (a slower instruction set: scalar, avx2, avx512)
+
+      A preset has random weights and the codec 'small'. Run it on a machine that does nothing else.
+      """)
+
+  @Option(
+    name: .shortAndLong,
+    help: ArgumentHelp(
+      "The model package, a folder. (default: LEGATO_MODEL, or the package that ships with Legato)",
+      valueName: "folder"))
+  var model: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Random weights of these sizes instead: \(ContinuousModelConfiguration.presetNames.joined(separator: ", ")).",
+      valueName: "name"))
+  var preset: String?
+
+  @Option(
+    help: "Format of the matrices: f32, bf16, int8 or int4. (default: a package's own; f32 for a preset)")
+  var weights: WeightFormatName?
+
+  @Option(help: "Evaluations of the sampler for a latent. (default: the package's, 8 for a preset)")
+  var steps: Int?
+
+  @Option(help: "Sessions that play at the same time, their frames made together.")
+  var sessions = 1
+
+  @OptionGroup var threads: ThreadsOption
+
+  @Option(help: "Rounds of 256 frames, of which the median counts.")
+  var rounds = 3
+
+  @Flag(help: "Print one JSON object.")
+  var json = false
+
+  func validate() throws {
+    if model != nil, preset != nil { throw ValidationError("--model and --preset exclude each other") }
+    if let preset, !ContinuousModelConfiguration.presetNames.contains(preset) {
+      throw ValidationError(
+        "--preset \(preset) is none of \(ContinuousModelConfiguration.presetNames.joined(separator: ", "))")
+    }
+    if let steps, !(1...1000).contains(steps) {
+      throw ValidationError("--steps is \(steps); it must be from 1 to 1000")
+    }
+    if !SessionGroup.capacities.contains(sessions) || sessions > 256 {
+      throw ValidationError("--sessions is \(sessions); it must be from 1 to 256")
+    }
+    if !(1...100).contains(rounds) {
+      throw ValidationError("--rounds is \(rounds); it must be from 1 to 100")
+    }
+  }
+
+  func run() throws {
+    let package: ModelPackage
+    let name: String
+    if let preset {
+      package = try BenchPackage.random(preset: preset, weights: (weights ?? .float32).format)
+      name = preset
+    } else {
+      let path = try PackageLocation.find(model)
+      let loaded = try ModelPackage(path: path)
+      package = try weights.map { try BenchPackage.converted(loaded, to: $0.format) } ?? loaded
+      name = path
+    }
+    let report = try BenchRun(
+      package: package, name: name, steps: steps, sessions: sessions, threads: threads.value, rounds: rounds
+    ).report(weights: weights, isPreset: preset != nil)
+    try StandardOutput.line(json ? JSONLine.text(report) : report.text)
+  }
+}
+
+/// Formats of weights as options and reports call them.
+enum WeightFormatName: String, ExpressibleByArgument, CaseIterable, Encodable {
+  case float32 = "f32"
+  case bfloat16 = "bf16"
+  case int8
+  case int4
+
+  var format: WeightFormat {
+    switch self {
+    case .float32: .float32
+    case .bfloat16: .bfloat16
+    case .int8: .int8(group: 64)
+    case .int4: .int4(group: 32)
+    }
+  }
+}
