@@ -33,7 +33,7 @@ struct LegatoCommand: AsyncParsableCommand {
     subcommands: [
       Generate.self, Info.self, Prepare.self, Train.self, Tune.self, Corpus.self, Encode.self, Decode.self,
       Compare.self,
-      Measure.self, Instruments.self, Evaluate.self, Drift.self, SoundFont.self,
+      Measure.self, Instruments.self, Evaluate.self, Drift.self, Convert.self, SoundFont.self,
     ])
 
   static func main() async {
