@@ -51,19 +51,59 @@ void lk_to_int8(const float *in, int8_t *out, float *scales, int64_t rows, int64
     }
 }
 
+// The scale of a group whose values, rounded to -8 ... 7 times it, are nearest to x in the mean square: some scales around the
+// largest value's, of either sign (8 steps reach farther than 7), each followed by its least-squares refinement.
+static float best_int4_scale(const float *x, int64_t n) {
+  const float magic = 12582912.0f;  // 1.5 * 2^23
+  const float top = largest(x, n);
+  if (!(top > 0.0f)) return 0.0f;
+  double best_gain = -1.0;
+  float best = 0.0f;
+  for (int candidate = 0; candidate < 24; candidate++) {
+    const float steps = 7.0f + 0.25f * (float)((candidate / 2 + 2) % 12 - 2);  // from 7 to 9.25, then from 6.5 to 6.75
+    float scale = (candidate & 1 ? -top : top) / steps;
+    for (int round = 0; round < 3; round++) {
+      const float inverse = 1.0f / scale;
+      float product = 0.0f, square = 0.0f;
+      for (int64_t j = 0; j < n; j++) {
+        float q = (x[j] * inverse + magic) - magic;
+        q = q > 7.0f ? 7.0f : q < -8.0f ? -8.0f : q;
+        product += x[j] * q;
+        square += q * q;
+      }
+      // |x|^2 - gain is the squared error at the scale that suits these q best, product / square.
+      const double gain = square > 0.0f ? (double)product * product / square : -1.0;
+      if (!(gain > best_gain)) break;
+      best_gain = gain;
+      best = scale = product / square;
+    }
+  }
+  return best;
+}
+
 void lk_to_int4(const float *in, uint8_t *out, float *scales, int64_t rows, int64_t columns, int64_t group) {
   const int64_t bytes = (columns + 1) / 2;
   memset(out, 0x88, (size_t)(rows * bytes));
   for (int64_t r = 0; r < rows; r++)
     for (int64_t g = 0; g * group < columns; g++) {
       const float *x = in + r * columns + g * group;
-      float scale = largest(x, group) / 7.0f;
+      const float scale = best_int4_scale(x, group);
       *scales++ = scale;
       for (int64_t j = 0; j < group; j++) {
-        int64_t k = g * group + j;
-        int q = 8 + (scale > 0.0f ? quantized(x[j], scale, 7) : 0);
+        const int64_t k = g * group + j;
+        const int q = scale != 0.0f ? quantized(x[j], scale, 8) : 0;
+        const int nibble = 8 + (q > 7 ? 7 : q);
         uint8_t *byte = out + r * bytes + k / 2;
-        *byte = (uint8_t)(k & 1 ? (*byte & 0x0f) | q << 4 : (*byte & 0xf0) | q);
+        *byte = (uint8_t)(k & 1 ? (*byte & 0x0f) | nibble << 4 : (*byte & 0xf0) | nibble);
       }
+    }
+}
+
+void lk_from_int4(const uint8_t *in, const float *scales, float *out, int64_t rows, int64_t columns, int64_t group) {
+  const int64_t bytes = (columns + 1) / 2;
+  for (int64_t r = 0; r < rows; r++)
+    for (int64_t k = 0; k < columns; k++) {
+      const uint8_t byte = in[r * bytes + k / 2];
+      *out++ = (float)((k & 1 ? byte >> 4 : byte & 15) - 8) * scales[r * (columns / group) + k / group];
     }
 }

@@ -36,7 +36,7 @@ struct Bench: ParsableCommand {
 
   @Option(
     help: "Format of the matrices: f32, bf16, int8 or int4. (default: a package's own; f32 for a preset)")
-  var weights: WeightFormatName?
+  var weights: WeightPrecision?
 
   @Option(help: "Evaluations of the sampler for a latent. (default: the package's, 8 for a preset)")
   var steps: Int?
@@ -73,34 +73,17 @@ struct Bench: ParsableCommand {
     let package: ModelPackage
     let name: String
     if let preset {
-      package = try BenchPackage.random(preset: preset, weights: (weights ?? .float32).format)
+      package = try BenchPackage.random(preset: preset, weights: weights ?? .float32)
       name = preset
     } else {
       let path = try PackageLocation.find(model)
       let loaded = try ModelPackage(path: path)
-      package = try weights.map { try BenchPackage.converted(loaded, to: $0.format) } ?? loaded
+      package = try weights.map { wanted in try loaded.converted { $0.converted(to: wanted.format(of: $0)) } } ?? loaded
       name = path
     }
     let report = try BenchRun(
       package: package, name: name, steps: steps, sessions: sessions, threads: threads.value, rounds: rounds
     ).report(weights: weights, isPreset: preset != nil)
     try StandardOutput.line(json ? JSONLine.text(report) : report.text)
-  }
-}
-
-/// Formats of weights as options and reports call them.
-enum WeightFormatName: String, ExpressibleByArgument, CaseIterable, Encodable {
-  case float32 = "f32"
-  case bfloat16 = "bf16"
-  case int8
-  case int4
-
-  var format: WeightFormat {
-    switch self {
-    case .float32: .float32
-    case .bfloat16: .bfloat16
-    case .int8: .int8(group: 64)
-    case .int4: .int4(group: 32)
-    }
   }
 }

@@ -144,9 +144,10 @@ void lk_to_bf16(const float *in, uint16_t *out, int64_t count);
 void lk_from_bf16(const uint16_t *in, float *out, int64_t count);
 // Rows of [rows, columns] to int8 with one scale a group of columns (symmetric, max/127). group divides columns.
 void lk_to_int8(const float *in, int8_t *out, float *scales, int64_t rows, int64_t columns, int64_t group);
-// The same to int4 (max/7): rows of (columns + 1) / 2 bytes, column 2j in the low nibble, each nibble the value + 8.
-// group divides columns and is even, or is columns.
+// The same to int4, -8 ... 7 times the scale (of either sign) of least squared error: rows of (columns + 1) / 2 bytes, column 2j in
+// the low nibble, each nibble the value + 8. group divides columns and is even, or is columns.
 void lk_to_int4(const float *in, uint8_t *out, float *scales, int64_t rows, int64_t columns, int64_t group);
+void lk_from_int4(const uint8_t *in, const float *scales, float *out, int64_t rows, int64_t columns, int64_t group);
 
 #ifdef __cplusplus
 }

@@ -5,43 +5,28 @@ import LegatoTensor
 /// Packages in memory, to measure.
 enum BenchPackage {
   /// Random weights of a preset's sizes, with the codec 'small' or, where there is one, that of the same name.
-  static func random(preset: String, weights format: WeightFormat) throws -> ModelPackage {
+  static func random(preset: String, weights: WeightPrecision) throws -> ModelPackage {
     guard let sizes = ContinuousModelConfiguration.preset(preset),
       var codecSizes = SpectralCodecConfiguration.preset(preset) ?? SpectralCodecConfiguration.preset("small")
     else {
       throw CommandError("there is no preset '\(preset)'")
     }
     codecSizes.latentDimension = sizes.latentDimension
-    let source = QuickWeights(format: format)
+    let source = QuickWeights(precision: weights)
     let codec = try SpectralCodec(codecSizes, weights: source)
     return ModelPackage(
       model: try ContinuousModel(sizes, weights: source),
       codec: CodecPackage(codec: codec, configuration: .init(name: preset, licence: "", codec: codecSizes)),
       configuration: .init(name: preset, licence: "", model: sizes))
   }
-
-  /// The same weights in another format. Without styles, which are tied to the weights as they were.
-  static func converted(_ package: ModelPackage, to format: WeightFormat) throws -> ModelPackage {
-    let (model, codec) = (package.model, package.codec)
-    return ModelPackage(
-      model: try ContinuousModel(
-        model.configuration,
-        weights: NamedWeights(model.weights.map { $0.stored(as: format) }, origin: package.path)),
-      codec: CodecPackage(
-        codec: try SpectralCodec(
-          codec.codec.configuration,
-          weights: NamedWeights(codec.codec.weights.map { $0.stored(as: format) }, origin: codec.path)),
-        configuration: codec.configuration),
-      configuration: package.configuration)
-  }
 }
 
 /// Uniform weights in no time: what they are does not matter to a measurement of speed, as long as they are not all zero.
 private final class QuickWeights: WeightSource {
-  private let format: WeightFormat
+  private let precision: WeightPrecision
   private var state: UInt64 = 1
 
-  init(format: WeightFormat) { self.format = format }
+  init(precision: WeightPrecision) { self.precision = precision }
 
   func weight(named name: String, shape: [Int], initial: Initializer) throws -> Weight {
     let count = shape.reduce(1, *)
@@ -54,6 +39,7 @@ private final class QuickWeights: WeightSource {
       }
       initialized = count
     }
-    return Weight(name: name, shape: shape, values: values).stored(as: format)
+    let weight = Weight(name: name, shape: shape, values: values)
+    return weight.converted(to: precision.format(of: weight))
   }
 }

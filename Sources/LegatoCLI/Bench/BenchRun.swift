@@ -16,7 +16,7 @@ struct BenchRun {
   /// Larger than any cache of today's processors.
   private static let sweepByteCount = 512 << 20
 
-  func report(weights: WeightFormatName?, isPreset: Bool) throws -> BenchReport {
+  func report(weights: WeightPrecision?, isPreset: Bool) throws -> BenchReport {
     let firstAudio = try firstAudio()
     let group = SessionGroup(package, capacity: sessions, threads: threads)
     let players = try (0..<sessions).map { try group.join(options(seed: UInt64($0))) }

@@ -83,11 +83,12 @@ extension InfoReport {
     add("weight_bytes", "weights", .integer(bytes), "\(Self.bytes(bytes)), \(formats)")
   }
 
-  private static func text(_ format: WeightFormat) -> String {
+  static func text(_ format: WeightFormat) -> String {
     switch format {
     case .float32: "f32"
     case .bfloat16: "bf16"
     case .int8(let group): "int8 in groups of \(group)"
+    case .int4(let group): "int4 in groups of \(group)"
     }
   }
 

@@ -2,7 +2,8 @@ import LegatoTensor
 
 /// Weights in a safetensors file, used where the file is mapped.
 ///
-/// int8 matrices have their scales beside them under `NAME.scales`, `[outputs, groups]`.
+/// int8 matrices are stored as I8 `[outputs, inputs]`, int4 matrices as U8 `[outputs, inputs / 2]`, each with its scales beside it
+/// under `NAME.scales`, F32 `[outputs, inputs / group]`.
 public final class FileWeights: WeightSource {
   public let file: SafetensorsFile
 
@@ -11,33 +12,68 @@ public final class FileWeights: WeightSource {
   public func weight(named name: String, shape: [Int], initial: Initializer) throws -> Weight {
     guard file.contains(name) else { throw ModelError.missingTensor(name: name, file: file.path) }
     let entry = try file.entry(name)
-    guard entry.shape == shape else {
-      throw ModelError.shapeMismatch(name: name, file: file.path, expected: shape, found: entry.shape)
+    let columns = shape.count == 2 ? shape[1] : nil
+    var stored = shape
+    if entry.dtype == .uint8, let columns {
+      guard columns % 2 == 0 else {
+        throw ModelError.invalid(
+          file: file.path,
+          reason: "the tensor '\(name)' is stored as int4, which rows of \(columns) cannot be")
+      }
+      stored[1] = columns / 2
     }
-    let storage = try mapped(entry)
+    guard entry.shape == stored else {
+      throw ModelError.shapeMismatch(name: name, file: file.path, expected: stored, found: entry.shape)
+    }
     let weight: Weight
-    switch entry.dtype {
-    case .float32: weight = Weight(name: name, shape: shape, format: .float32, storage: storage)
-    case .bfloat16: weight = Weight(name: name, shape: shape, format: .bfloat16, storage: storage)
-    case .int8:
-      let scales = try file.entry(name + ".scales")
-      guard scales.dtype == .float32, shape.count == 2, scales.shape.count == 2, scales.shape[0] == shape[0],
-        scales.shape[1] > 0, shape[1] % scales.shape[1] == 0
-      else {
-        throw ModelError.shapeMismatch(
-          name: name + ".scales", file: file.path, expected: [shape[0], 1], found: scales.shape)
+    switch (entry.dtype, columns) {
+    case (.float32, _):
+      weight = Weight(name: name, shape: shape, format: .float32, storage: try mapped(entry))
+    case (.bfloat16, _):
+      weight = Weight(name: name, shape: shape, format: .bfloat16, storage: try mapped(entry))
+    case (.int8, let columns?):
+      let (scales, group) = try scales(of: name, rows: shape[0], columns: columns)
+      weight = Weight(
+        name: name, shape: shape, format: .int8(group: group), storage: try mapped(entry), scales: scales)
+    case (.uint8, let columns?):
+      let (scales, group) = try scales(of: name, rows: shape[0], columns: columns)
+      guard group % 2 == 0 else {
+        throw ModelError.invalid(
+          file: file.path,
+          reason: "the tensor '\(name)' is stored as int4 in groups of \(group); they must be even")
       }
       weight = Weight(
-        name: name, shape: shape, format: .int8(group: shape[1] / scales.shape[1]), storage: storage,
-        scales: try mapped(scales))
+        name: name, shape: shape, format: .int4(group: group), storage: try mapped(entry), scales: scales)
     default:
       throw ModelError.invalid(
         file: file.path,
         reason:
-          "the tensor '\(name)' is stored as \(entry.dtype.rawValue); Legato reads F32, BF16 and I8 weights")
+          "the tensor '\(name)' of shape \(shape) is stored as \(entry.dtype.rawValue); Legato reads F32 and BF16, and I8 and U8 matrices with scales"
+      )
     }
     guard weight.isFinite else { throw ModelError.notFinite(name: name, file: file.path) }
     return weight
+  }
+
+  /// The scales of a quantised matrix, and how many columns share one, by their shape.
+  private func scales(of name: String, rows: Int, columns: Int) throws -> (WeightStorage, group: Int) {
+    let name = name + ".scales"
+    guard file.contains(name) else { throw ModelError.missingTensor(name: name, file: file.path) }
+    let entry = try file.entry(name)
+    guard entry.dtype == .float32 else {
+      throw ModelError.invalid(
+        file: file.path, reason: "the tensor '\(name)' is stored as \(entry.dtype.rawValue); scales are F32")
+    }
+    guard entry.shape.count == 2, entry.shape[0] == rows else {
+      throw ModelError.shapeMismatch(name: name, file: file.path, expected: [rows, 1], found: entry.shape)
+    }
+    guard entry.shape[1] > 0, columns % entry.shape[1] == 0 else {
+      throw ModelError.invalid(
+        file: file.path,
+        reason:
+          "the tensor '\(name)' has \(entry.shape[1]) scales a row, which do not divide \(columns) columns")
+    }
+    return (try mapped(entry), columns / entry.shape[1])
   }
 
   private func mapped(_ entry: SafetensorsFile.Entry) throws -> WeightStorage {
@@ -61,6 +97,10 @@ extension SafetensorsWriter {
       case .bfloat16: declarations.append(.init(weight.name, .bfloat16, weight.shape))
       case .int8(let group):
         declarations.append(.init(weight.name, .int8, weight.shape))
+        declarations.append(
+          .init(weight.name + ".scales", .float32, [weight.shape[0], weight.shape[1] / group]))
+      case .int4(let group):
+        declarations.append(.init(weight.name, .uint8, [weight.shape[0], weight.shape[1] / 2]))
         declarations.append(
           .init(weight.name + ".scales", .float32, [weight.shape[0], weight.shape[1] / group]))
       }

@@ -8,11 +8,15 @@ struct Fingerprint {
 
   mutating func mix(_ text: String) { text.utf8.forEach { mix(UInt64($0)) } }
 
-  /// Name, shape and stored bytes, or about `words` words of them, evenly spread.
+  /// Name, shape and stored bytes, scales included, or about `words` words of each, evenly spread.
   mutating func mix(_ weight: Weight, words: Int = .max) {
     mix(weight.name)
     weight.shape.forEach { mix(UInt64($0)) }
-    let bytes = weight.storage.bytes
+    mix(weight.storage.bytes, words: words)
+    if let scales = weight.scales { mix(scales.bytes, words: words) }
+  }
+
+  private mutating func mix(_ bytes: UnsafeRawBufferPointer, words: Int) {
     let count = bytes.count / 8
     for index in stride(from: 0, to: count, by: max(1, count / words)) {
       mix(bytes.loadUnaligned(fromByteOffset: 8 * index, as: UInt64.self))

@@ -26,10 +26,11 @@ public struct ModelPackage: Sendable {
 
   /// A package in memory, such as a model in training.
   public init(
-    model: ContinuousModel, codec: CodecPackage, configuration: ModelConfigurationFile, styles: [Style] = []
+    model: ContinuousModel, codec: CodecPackage, configuration: ModelConfigurationFile, styles: [Style] = [],
+    card: String = ""
   ) {
     path = ""
-    card = ""
+    self.card = card
     self.styles = styles
     self.model = model
     self.codec = codec
@@ -115,7 +116,7 @@ public struct CodecPackage: Sendable {
   public let codec: SpectralCodec
   public let card: String
   /// Content hash of what latents depend on, the encoder and its statistics: codecs of one hash share latents and models,
-  /// also where the decoder of one was trained further.
+  /// also where the decoder of one was trained further, or its weights were converted (``ConvertedCodec``).
   public let hash: String
 
   public init(path: String) throws {
@@ -127,16 +128,14 @@ public struct CodecPackage: Sendable {
     codec = try SpectralCodec(
       configuration.codec, weights: PackageFiles.weights(path + "/codec.safetensors"))
     card = (try? String(contentsOf: URL(fileURLWithPath: path + "/README.md"), encoding: .utf8)) ?? ""
-    hash = Self.hash(of: codec)
+    hash = Self.hash(of: codec, configuration.converted)
   }
 
-  /// A codec in memory.
-  public init(codec: SpectralCodec, configuration: CodecConfigurationFile) {
+  /// A package in memory.
+  public init(codec: SpectralCodec, configuration: CodecConfigurationFile, card: String = "") {
     path = ""
-    card = ""
-    self.codec = codec
-    self.configuration = configuration
-    hash = Self.hash(of: codec)
+    (self.codec, self.configuration, self.card) = (codec, configuration, card)
+    hash = Self.hash(of: codec, configuration.converted)
   }
 
   /// - Parameter format: format of the matrices; nil keeps each weight's own.
@@ -160,6 +159,11 @@ public struct CodecPackage: Sendable {
       })
   }
 
+  private static func hash(of codec: SpectralCodec, _ converted: ConvertedCodec?) -> String {
+    let own = hash(of: codec)
+    return converted?.stored == own ? converted?.original ?? own : own
+  }
+
   /// What packages of the first version hold: it covered the decoder, too.
   static func earlierHash(of codec: SpectralCodec) -> String { hash(of: codec.weights) }
 
@@ -168,13 +172,6 @@ public struct CodecPackage: Sendable {
     for weight in weights { fingerprint.mix(weight) }
     let digits = String(fingerprint.value, radix: 16)
     return String(repeating: "0", count: 16 - digits.count) + digits
-  }
-}
-
-extension Weight {
-  /// Large matrices in `format`; everything small stays f32, where it costs nothing and matters most.
-  public func stored(as format: WeightFormat) -> Weight {
-    shape.count == 2 && count >= 4096 ? converted(to: format) : converted(to: .float32)
   }
 }
 

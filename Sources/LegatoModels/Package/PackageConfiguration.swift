@@ -10,6 +10,8 @@ public struct CodecConfigurationFile: Codable, Sendable, Hashable {
   public var training: TrainingRecord?
   /// Mel distance to its own held-out recordings, to compare other recordings with.
   public var heldOutMelDistance: Double?
+  /// Set where the weights were converted to another format.
+  public var converted: ConvertedCodec?
 
   public init(name: String, licence: String, codec: SpectralCodecConfiguration) {
     self.name = name
@@ -19,9 +21,19 @@ public struct CodecConfigurationFile: Codable, Sendable, Hashable {
 
   enum CodingKeys: String, CodingKey {
     case formatVersion = "format_version"
-    case kind, name, licence, codec, training
+    case kind, name, licence, codec, training, converted
     case heldOutMelDistance = "held_out_mel_distance"
   }
+}
+
+/// Whose latents a converted codec speaks: rounded weights are another encoder's bytes, and yet the same latents.
+public struct ConvertedCodec: Codable, Sendable, Hashable {
+  /// ``CodecPackage/hash`` of the codec that it was made from.
+  public var original: String
+  /// The same over the converted weights: where others have taken their place, this record does not count.
+  public var stored: String
+
+  public init(original: String, stored: String) { (self.original, self.stored) = (original, stored) }
 }
 
 /// What `config.json` of a model package says.

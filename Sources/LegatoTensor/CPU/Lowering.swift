@@ -170,6 +170,9 @@ extension Operation {
       case .int8(let group):
         format = [Int(LK_INT8.rawValue), group]
         scales = .scales(1)
+      case .int4(let group):
+        format = [Int(LK_INT4.rawValue), group]
+        scales = .scales(1)
       }
       return [
         .init(

@@ -16,11 +16,16 @@ extension Weight {
         guard let scales = scales?.bytes.baseAddress?.assumingMemoryBound(to: Float.self) else { return }
         let values = source.assumingMemoryBound(to: Int8.self)
         for index in 0..<count { target[index] = Float(values[index]) * scales[index / group] }
+      case .int4(let group):
+        guard let scales = scales?.bytes.baseAddress?.assumingMemoryBound(to: Float.self) else { return }
+        lk_from_int4(
+          source.assumingMemoryBound(to: UInt8.self), scales, target, Int64(shape[0]), Int64(shape[1]),
+          Int64(group))
       }
     }
   }
 
-  /// The same weight in another format. Only matrices whose rows divide into groups become int8.
+  /// The same weight in another format. Only matrices whose rows divide into groups become int8 or int4.
   public func converted(to target: WeightFormat) -> Weight {
     guard target != format else { return self }
     let values = floats()
@@ -34,19 +39,32 @@ extension Weight {
       }
       return Weight(name: name, shape: shape, format: target, storage: storage)
     case .int8(let group):
-      let (rows, columns) = (shape[0], shape[1])
-      precondition(
-        shape.count == 2 && columns % group == 0, "\(name) \(shape) does not divide into groups of \(group)")
-      let quantised = UnsafeMutablePointer<Int8>.allocate(capacity: count)
-      defer { quantised.deallocate() }
-      var scales = [Float](repeating: 0, count: rows * (columns / group))
-      lk_to_int8(values, quantised, &scales, Int64(rows), Int64(columns), Int64(group))
-      let storage = WeightStorage(byteCount: count) {
-        $0.copyMemory(from: UnsafeRawBufferPointer(start: quantised, count: count))
+      return quantised(values, to: target, group: group, byteCount: count) { memory, scales, rows, columns in
+        guard let address = memory.bindMemory(to: Int8.self).baseAddress else { return }
+        lk_to_int8(values, address, scales, rows, columns, Int64(group))
       }
-      return Weight(
-        name: name, shape: shape, format: target, storage: storage, scales: WeightStorage(copying: scales))
+    case .int4(let group):
+      precondition(group % 2 == 0, "\(name): int4 in groups of \(group); they must be even")
+      return quantised(values, to: target, group: group, byteCount: count / 2) {
+        memory, scales, rows, columns in
+        guard let address = memory.bindMemory(to: UInt8.self).baseAddress else { return }
+        lk_to_int4(values, address, scales, rows, columns, Int64(group))
+      }
     }
+  }
+
+  private func quantised(
+    _ values: [Float], to target: WeightFormat, group: Int, byteCount: Int,
+    by quantise: (UnsafeMutableRawBufferPointer, UnsafeMutablePointer<Float>, Int64, Int64) -> Void
+  ) -> Weight {
+    precondition(
+      shape.count == 2 && shape[1] % group == 0, "\(name) \(shape) does not divide into groups of \(group)")
+    var scales = [Float](repeating: 0, count: count / group)
+    let storage = WeightStorage(byteCount: byteCount) {
+      quantise($0, &scales, Int64(shape[0]), Int64(shape[1]))
+    }
+    return Weight(
+      name: name, shape: shape, format: target, storage: storage, scales: WeightStorage(copying: scales))
   }
 }
 
@@ -63,7 +81,7 @@ extension Weight {
     switch format {
     case .float32: return all(storage.bytes, UInt32.self, exponent: 0x7f80_0000)
     case .bfloat16: return all(storage.bytes, UInt16.self, exponent: 0x7f80)
-    case .int8: return scales.map { all($0.bytes, UInt32.self, exponent: 0x7f80_0000) } ?? true
+    case .int8, .int4: return scales.map { all($0.bytes, UInt32.self, exponent: 0x7f80_0000) } ?? true
     }
   }
 }

@@ -1,6 +1,6 @@
 /// A parameter of a model: a name, a shape, and immutable values in one of the stored formats.
 ///
-/// A `Linear`'s weight is a matrix `[outputs, inputs]`, row-major along the inputs, dense in f32 or bf16, or int8
+/// A `Linear`'s weight is a matrix `[outputs, inputs]`, row-major along the inputs, dense in f32 or bf16, or int8 or int4
 /// with one scale a group of inputs. Every kernel reads this one layout, so that a file is used where it is mapped.
 /// A backend makes its own tensor for a weight at first use (``Backend/tensor(of:)``); training changes that
 /// tensor, never the weight.
@@ -10,7 +10,7 @@ public final class Weight: Sendable {
   public let shape: [Int]
   public let format: WeightFormat
   public let storage: WeightStorage
-  /// int8: `[outputs, inputs / group]` scales.
+  /// int8 and int4: `[outputs, inputs / group]` scales.
   public let scales: WeightStorage?
 
   public init(
@@ -40,4 +40,15 @@ public enum WeightFormat: Sendable, Hashable {
   case bfloat16
   /// Symmetric, one f32 scale for each `group` values of a row.
   case int8(group: Int)
+  /// −8 to 7 times one f32 scale, of either sign, for each `group` values of a row. Two columns a byte, the first in the low four
+  /// bits, each as its value + 8.
+  case int4(group: Int)
+
+  /// Columns of a row that share a scale; nil where there are none.
+  public var group: Int? {
+    switch self {
+    case .float32, .bfloat16: nil
+    case .int8(let group), .int4(let group): group
+    }
+  }
 }

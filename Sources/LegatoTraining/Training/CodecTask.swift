@@ -16,6 +16,8 @@ public final class CodecTask: TrainingTask {
   private let objective: CodecObjective
   private let game: AdversarialGame?
   private let cropFrames: Int
+  /// Of the package that training started from.
+  private let converted: ConvertedCodec?
 
   public var weights: [Weight] { codec.weights }
   public var trainable: [Weight] {
@@ -37,6 +39,7 @@ public final class CodecTask: TrainingTask {
     let source: any WeightSource =
       package.map { NamedWeights($0.codec.weights, origin: $0.path) } ?? RandomWeights(seed: recipe.seed)
     codec = try SpectralCodec(configuration, weights: source)
+    converted = package?.configuration.converted
     objective = CodecObjective(settings.loss, sampleRate: configuration.sampleRate)
     let perFrame = configuration.samplesPerFrame
     cropFrames =
@@ -180,8 +183,12 @@ public final class CodecTask: TrainingTask {
 
   public func export(weights: [Weight], record: ExportRecord, to path: String) throws {
     // What is measured and shipped is what is stored: matrices in bf16, latents normalised by its own statistics.
+    // A frozen encoder keeps its bytes, by which latents know it.
+    let kept = Dictionary(
+      settings.freezeEncoder ? codec.weights.map { ($0.name, $0) } : [], uniquingKeysWith: { $1 }
+    ).filter { SpectralCodec.isOfEncoder($0.key) }
     let stored = weights.map {
-      SpectralCodec.statisticsNames.contains($0.name) ? $0 : $0.stored(as: .bfloat16)
+      SpectralCodec.statisticsNames.contains($0.name) ? $0 : kept[$0.name] ?? $0.stored(as: .bfloat16)
     }
     let complete = settings.freezeEncoder ? stored : try withOwnStatistics(stored)
     let final = try SpectralCodec(codec.configuration, weights: NamedWeights(complete, origin: "the run"))
@@ -191,6 +198,7 @@ public final class CodecTask: TrainingTask {
       losses: record.losses)
     let distance = clips.isHeldOut ? try heldOutMelDistance(final) : .nan
     file.heldOutMelDistance = distance.isFinite ? distance : nil
+    if settings.freezeEncoder { file.converted = converted }
     try CodecPackage.write(
       to: path, configuration: file, weights: complete, format: nil,
       card: ModelCard.text(file, recipe: recipe, hours: clips.hours))

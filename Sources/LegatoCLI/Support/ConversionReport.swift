@@ -1,0 +1,77 @@
+import LegatoCodecs
+import LegatoModels
+import LegatoTensor
+
+/// What `legato convert` did.
+struct ConversionReport: Encodable {
+  struct Part: Encodable {
+    var bytes_before: Int
+    var bytes: Int
+    /// Matrices by their format: "int8 in groups of 64".
+    var matrices: [String: Int]
+
+    init(_ before: [Weight], _ after: [Weight]) {
+      bytes_before = before.reduce(0) { $0 + $1.byteCount }
+      bytes = after.reduce(0) { $0 + $1.byteCount }
+      matrices = after.filter(Self.isMatrix).reduce(into: [:]) {
+        $0[InfoReport.text($1.format), default: 0] += 1
+      }
+    }
+
+    static func isMatrix(_ weight: Weight) -> Bool { weight.storedFormat(for: .bfloat16) == .bfloat16 }
+
+    var text: String {
+      let formats = matrices.sorted { $0.key < $1.key }.map { "\($0.value) \($0.key)" }.joined(
+        separator: ", ")
+      return "\(InfoReport.bytes(bytes_before)) → \(InfoReport.bytes(bytes)); matrices: \(formats)"
+    }
+  }
+
+  var output: String
+  var weights: WeightPrecision
+  var model: Part
+  var codec: Part
+  var notes: [String]
+
+  init(_ original: ModelPackage, _ converted: ModelPackage, _ precision: WeightPrecision, output: String) {
+    self.output = output
+    weights = precision
+    model = Part(original.model.weights, converted.model.weights)
+    codec = Part(original.codec.codec.weights, converted.codec.codec.weights)
+    notes = Self.notes(original, precision)
+  }
+
+  /// What a reader should know of where the weights came from.
+  private static func notes(_ original: ModelPackage, _ precision: WeightPrecision) -> [String] {
+    let matrices = (original.model.weights + original.codec.codec.weights).filter(Part.isMatrix)
+    guard let lowest = matrices.map({ WeightPrecision($0.format) }).min(by: { $0.bits < $1.bits }),
+      lowest.bits < 16 || lowest.bits < precision.bits
+    else { return [] }
+    if lowest.bits < precision.bits {
+      return [
+        "some of the package's matrices are \(lowest.rawValue): as \(precision.rawValue) they are larger and no more exact"
+      ]
+    }
+    return lowest == precision
+      ? ["some of the package's matrices are \(lowest.rawValue) already"]
+      : [
+        "the package's matrices are \(lowest.rawValue) already: convert the original instead, which loses less"
+      ]
+  }
+
+  var lines: [String] {
+    ["\(output)", "model  \(model.text)", "codec  \(codec.text)"]
+  }
+
+  /// The original's card with a line on what was done.
+  func card(of original: ModelPackage) -> String {
+    let said = original.card.isEmpty ? "# \(original.configuration.name)\n" : original.card
+    return said + (said.hasSuffix("\n") ? "" : "\n") + """
+
+      ## Converted
+
+      `legato convert --weights \(weights.rawValue)` made this package of \(original.configuration.name): model \(model.text); codec \(codec.text).
+
+      """
+  }
+}
