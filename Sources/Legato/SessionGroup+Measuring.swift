@@ -1,3 +1,4 @@
+import LegatoCodecs
 import LegatoModels
 import LegatoTensor
 

@@ -78,7 +78,9 @@ struct Bench: ParsableCommand {
     } else {
       let path = try PackageLocation.find(model)
       let loaded = try ModelPackage(path: path)
-      package = try weights.map { wanted in try loaded.converted { $0.converted(to: wanted.format(of: $0)) } } ?? loaded
+      package =
+        try weights.map { wanted in try loaded.converted { $0.converted(to: wanted.format(of: $0)) } }
+        ?? loaded
       name = path
     }
     let report = try BenchRun(

@@ -68,14 +68,20 @@ import Testing
       engine.tensor(values, shape: [1, frames, d]), noise: Self.noise(0..<frames, on: engine),
       positions: engine.tensor(Self.positions(0..<frames), shape: [frames])
     ).floats()
-    var state = model.backbone.makeState(in: StreamState(engine: engine))
+    let margin = [0, 5][chunks.count % 2]
+    let cache = StreamState(engine: engine, slots: 2)
+    var state = model.backbone.makeState(
+      in: cache, settings: StreamState(engine: engine, slots: 2), margin: margin)
+    model.backbone.setSinks(of: nil, slot: 1, in: state)
+    let slots = engine.tensor([Int32(1)], shape: [1])
     var (streamed, first, index): ([Float], Int, Int) = ([], 0, 0)
     while first < frames {
       let count = min(chunks[index % chunks.count], frames - first)
       let x = engine.tensor(Array(values[first * d..<(first + count) * d]), shape: [1, count, d])
       streamed += model.backbone(
         x, noise: Self.noise(first..<first + count, on: engine),
-        positions: engine.tensor(Self.positions(first..<first + count), shape: [count]), state: &state
+        positions: engine.tensor(Self.positions(first..<first + count), shape: [count]), slots: slots,
+        state: &state
       ).floats()
       first += count
       index += 1

@@ -124,3 +124,35 @@ func expectClose(_ a: [Float], _ b: [Float], _ tolerance: Float, location: Sourc
   let worst = zip(a, b).reduce(Float(0)) { max($0, abs($1.0 - $1.1)) }
   #expect(worst <= tolerance * rms, "max difference \(worst), RMS \(rms)", sourceLocation: location)
 }
+
+/// What a plan does with several operations at once must not show in what they give.
+@Suite struct PlanFusionTests {
+  @Test(arguments: [1, 5]) func fusedProductsGiveTheSameBits(rows: Int) throws {
+    let source = RandomWeights(seed: 3)
+    let scope = WeightScope(source)
+    let expand = try Linear(scope["expand"], 24, 40)
+    let contract = try Linear(scope["contract"], 40, 24, bias: false)
+    let engine = CPUEngine(threads: 2)
+    func body(_ x: [Tensor]) -> [Tensor] {
+      let hidden = expand(x[0])
+      let plain = x[0] + contract(hidden.gelu())
+      let gated = plain.add(contract(expand(plain).silu()), gate: x[1])
+      // A result that is read again, one that is a slice, a product that two read, and a sum of a product with itself.
+      let twice = contract(expand(gated).tanh())
+      return [plain, gated, gated.slice(axis: 2, 3..<9), twice + twice, contract(hidden) + x[0], hidden]
+    }
+    let shapes = [[1, rows, 24], [1, 1, 24]]
+    let values = shapes.enumerated().map { RandomStream(seed: 1, stream: UInt64($0)).normal($1.reduce(1, *)) }
+    let plan = engine.record(inputs: shapes.map { PlanInput($0) }, body)
+    for (index, value) in values.enumerated() { _ = plan.input(index).update(fromContentsOf: value) }
+    for _ in 0..<2 {
+      plan.run()
+      let eager = body(zip(values, shapes).map { engine.tensor($0, shape: $1) }).map { $0.floats() }
+      for (index, expected) in eager.enumerated() {
+        #expect(Array(plan.output(index)) == expected, "result \(index)")
+      }
+    }
+    // Eight products, of which activations and sums of their own take no calls.
+    #expect(plan.callCount < 16)
+  }
+}

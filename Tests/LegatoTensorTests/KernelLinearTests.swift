@@ -48,20 +48,46 @@ private typealias H = KernelHarness
 
   static let formats = [LK_F32, LK_BF16, LK_INT8, LK_INT4]
 
+  /// Groups of columns of x that kernels round to int8 with these weights; nil where they keep x as it is.
+  static func rounding(_ format: lk_weight_format, _ k: Int, group: Int) -> Int? {
+    switch format {
+    case LK_INT8: k % 64 == 0 && group == 64 ? 64 : nil
+    case LK_INT4: k % 128 == 0 && group == 32 ? 32 : nil
+    default: nil
+    }
+  }
+
+  /// x as kernels compute with it: int8 values, a scale a group.
+  static func rounded(_ x: [Float], _ group: Int?) -> [Float] {
+    guard let group else { return x }
+    var out = x
+    for start in stride(from: 0, to: x.count, by: group) {
+      let largest = x[start..<start + group].map(abs).max() ?? 0
+      let (inverse, scale) = (127 / largest, largest / 127)
+      for j in start..<start + group {
+        out[j] = Float((Double(x[j]) * Double(inverse)).rounded(.toNearestOrEven)) * scale
+      }
+    }
+    return out
+  }
+
   @Test(
-    arguments: formats.map(\.rawValue), [(1, 1), (3, 5), (16, 16), (64, 33), (100, 7), (130, 70), (96, 200)])
+    arguments: formats.map(\.rawValue),
+    [(1, 1), (3, 5), (16, 16), (64, 33), (100, 7), (130, 70), (96, 200), (256, 37), (384, 70)])
   func products(_ format: UInt32, _ shape: (Int, Int)) throws {
     let (k, n) = shape
-    for group in Set([k, k % 32 == 0 ? 32 : k, k % 10 == 0 ? 10 : k]) {
+    for group in Set([k, k % 32 == 0 ? 32 : k, k % 10 == 0 ? 10 : k, k % 64 == 0 ? 64 : k]) {
       let w = Self.weights(lk_weight_format(format), n, k, group: group)
       for m in [1, 2, 3, 5, 6, 7, 16, 40] {
         let x = H.normal(m * k, 1)
+        let read = Self.rounded(x, Self.rounding(lk_weight_format(format), k, group: w.group))
         let bias = H.normal(n, 2)
         var expected: [Double] = []
         for i in 0..<m {
           for j in 0..<n {
             expected.append(
-              (0..<k).reduce(Double(bias[j])) { $0 + Double(x[i * k + $1]) * Double(w.values[j * k + $1]) })
+              (0..<k).reduce(Double(bias[j])) { $0 + Double(read[i * k + $1]) * Double(w.values[j * k + $1]) }
+            )
           }
         }
         let name = "linear format \(format) M \(m) K \(k) N \(n) group \(group)"
@@ -72,6 +98,17 @@ private typealias H = KernelHarness
           try H.check(
             LK_LINEAR, slots, [m, k, n, Int(format), w.group, Int(LK_SILU.rawValue)],
             expect: [3: expected.map { $0 / (1 + exp(-$0)) }], tolerance: 3e-6, name + " silu")
+          let (residual, gate) = (H.normal(m * n, 5), H.normal(m * n, 6))
+          for isGated in [false, true] {
+            try H.check(
+              LK_LINEAR, slots + [.input(residual), isGated ? .input(gate) : .absent],
+              [m, k, n, Int(format), w.group, -1, 1],
+              expect: [
+                3: expected.indices.map {
+                  Double(residual[$0]) + expected[$0] * (isGated ? Double(gate[$0]) : 1)
+                }
+              ], tolerance: 3e-6, name + " residual")
+          }
         }
       }
     }
@@ -79,7 +116,7 @@ private typealias H = KernelHarness
 
   /// A row is the same bytes alone and in any batch.
   @Test(arguments: formats.map(\.rawValue)) func rowsAreIndependent(_ format: UInt32) throws {
-    for (k, n, group) in [(100, 77, 100), (256, 130, 64), (33, 9, 33), (90, 41, 30)] {
+    for (k, n, group) in [(100, 77, 100), (256, 130, 64), (256, 61, 32), (33, 9, 33), (90, 41, 30)] {
       let w = Self.weights(lk_weight_format(format), n, k, group: group)
       let x = H.normal(16 * k, 3)
       let bias = H.normal(n, 4)
@@ -96,6 +133,26 @@ private typealias H = KernelHarness
               [m, k, n, Int(format), w.group, Int(LK_GELU.rawValue)])[3]
             #expect(H.bits(some) == H.bits(Array(all[r * n..<(r + m) * n])), "rows \(r)..<\(r + m) of 16")
           }
+        }
+      }
+    }
+  }
+
+  /// What is not finite in x must be seen in every output, since a stream goes by it.
+  @Test(arguments: [(LK_INT8.rawValue, 64), (LK_INT4.rawValue, 32)])
+  func whatIsNotFiniteStaysSo(_ format: UInt32, _ group: Int) throws {
+    let (k, n) = (256, 21)
+    let w = Self.weights(lk_weight_format(format), n, k, group: group)
+    for value in [Float.nan, .infinity, -.infinity] {
+      for place in [0, 77, 255] {
+        var x = H.normal(2 * k, 3)
+        x[k + place] = value
+        for isa in H.isas {
+          let out =
+            try H.run(
+              LK_LINEAR, isa, [.input(x), w.slot, .absent, .output(2 * n), w.scales],
+              [2, k, n, Int(format), group, -1])[3] ?? []
+          #expect(out[..<n].allSatisfy(\.isFinite) && out[n...].allSatisfy(\.isNaN))
         }
       }
     }

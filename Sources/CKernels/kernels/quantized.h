@@ -19,16 +19,15 @@ typedef int8_t vq __attribute__((vector_size(4 * W)));
 #if defined(LK_AVX512_BUILD)
 #define LK_QR 4
 #define LK_QN 4
-#define LK_Q1 8
 #elif defined(LK_NEON_BUILD)
 #define LK_QR 4
 #define LK_QN 4
-#define LK_Q1 4
 #else
 #define LK_QR 2
 #define LK_QN 4
-#define LK_Q1 4
 #endif
+// Rows of w at a time where x has one row, by format: what memory and the first-level cache like best.
+#define LK_Q1(format) ((format) == LK_INT8 ? 4 : 2)
 
 LK_INLINE vq q_load(const void *p) {
   vq v;
@@ -171,7 +170,9 @@ LK_INLINE void q_block(const int format, const int mr, const int nr, const lk_do
   const int64_t step = format == LK_INT8 ? LK_INT8_GROUP : 8 * W, distance = fetch_distance(nr, d);
   for (int64_t k = 0; k < d->K; k += step) {
     const int64_t at = format == LK_INT8 ? k : k / 2;
-    if (at % 64 == 0) fetch_ahead(nr, w[0] + at * nr + distance);
+    // Into the first-level cache: a block of few rows of few bytes fits there.
+    LK_UNROLL
+    for (int j = 0; at % 64 == 0 && j < nr; j++) __builtin_prefetch(w[0] + at * nr + distance + 64 * j, 0, 3);
     if (format == LK_INT8) {
       enum { PARTS = LK_INT8_GROUP / (4 * W) };
       vq xv[4][PARTS];
@@ -246,7 +247,7 @@ LK_INLINE void q_rows(const int format, const lk_dot *d, const lk_rounded *x, in
   for (; i + 4 <= rows; i += 4) COLUMNS(4, LK_QN)
 #endif
   for (; i + 2 <= rows; i += 2) COLUMNS(2, LK_QN)
-  if (i < rows) COLUMNS(1, LK_Q1)
+  if (i < rows) COLUMNS(1, LK_Q1(format))
 #undef COLUMNS
 }
 

@@ -1,5 +1,7 @@
 import Foundation
+import LegatoCodecs
 import LegatoModels
+import LegatoTensor
 
 /// What `legato bench` says. Times are seconds, sizes bytes.
 struct BenchReport: Encodable {

@@ -1,5 +1,6 @@
 import Foundation
 import Legato
+import LegatoCodecs
 import LegatoModels
 import LegatoTensor
 

@@ -75,76 +75,13 @@ extension CPUEngine {
     let results = try body(tensors)
     let outputs = results.map { CPUMemory(byteCount: $0.count * 4) }
     for (result, memory) in zip(results, outputs) {
-      // A result gets memory of its own, outside the arena, by a last copy.
-      let calls = Operation.broadcast(result.shape).lowered(
-        .init(shapes: [result.shape], formats: [nil], output: result.shape))
-      recorder.append(calls, operands: [handle(of: result)], output: CPUHandle(place: .memory(memory)))
+      recorder.finish(handle(of: result), shape: result.shape, in: memory)
     }
-    let (arena, offsets) = recorder.layOut()
-    let calls = recorder.nodes.map { node in
-      resolve(node.call, operands: node.operands, output: node.output) { handle in
-        guard case .recorded(let id) = handle.place else { preconditionFailure("operand has no memory") }
-        return arena.pointer + offsets[id] + handle.offset
-      }
-    }
+    let (calls, arena) = recorder.resolved(by: self)
     return Plan(
       engine: self, calls: calls, owned: [arena] + recorder.nodes.flatMap { $0.operands },
       inputs: zip(memories, inputs).map { ($0, $1.shape.reduce(1, *)) },
       outputs: zip(outputs, results).map { ($0, $1.count) }, arenaByteCount: arena.byteCount)
-  }
-}
-
-/// Collects kernel calls and gives their intermediate results places in one arena.
-final class PlanRecorder {
-  struct Node {
-    let call: LoweredCall
-    let operands: [CPUHandle]
-    let output: CPUHandle
-  }
-
-  private(set) var nodes: [Node] = []
-  private var sizes: [Int] = []
-
-  /// Bytes of all intermediate buffers, whether they live at the same time or not.
-  var byteCount: Int { sizes.reduce(0, +) }
-
-  /// A new intermediate buffer.
-  func allocate(byteCount: Int) -> Int {
-    sizes.append((byteCount + 63) / 64 * 64)
-    return sizes.count - 1
-  }
-
-  func append(_ calls: [LoweredCall], operands: [CPUHandle], output: CPUHandle) {
-    nodes += calls.map { Node(call: $0, operands: operands, output: output) }
-  }
-
-  /// Offsets of the buffers: two that live at the same time never overlap.
-  func layOut() -> (CPUMemory, [Int]) {
-    var lifetimes = [ClosedRange<Int>?](repeating: nil, count: sizes.count)
-    for (index, node) in nodes.enumerated() {
-      for handle in node.operands + [node.output] {
-        guard case .recorded(let id) = handle.place else { continue }
-        lifetimes[id] = (lifetimes[id]?.lowerBound ?? index)...index
-      }
-    }
-    var offsets = [Int](repeating: 0, count: sizes.count)
-    var placed: [(range: Range<Int>, life: ClosedRange<Int>)] = []
-    var total = 0
-    for id in sizes.indices {
-      guard let life = lifetimes[id] else { continue }
-      let neighbours = placed.filter { $0.life.overlaps(life) }.map(\.range).sorted {
-        $0.lowerBound < $1.lowerBound
-      }
-      var start = 0
-      for taken in neighbours {
-        if start + sizes[id] <= taken.lowerBound { break }
-        start = max(start, taken.upperBound)
-      }
-      offsets[id] = start
-      placed.append((start..<start + sizes[id], life))
-      total = max(total, start + sizes[id])
-    }
-    return (CPUMemory(byteCount: total), offsets)
   }
 }
 
