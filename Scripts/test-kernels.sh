@@ -6,105 +6,117 @@ set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
 out=.build/kernels
-mkdir -p $out
 
 fail() { printf 'Scripts/test-kernels.sh: %s\n' "$*" >&2; exit 1; }
 leave_out() { printf 'left out: %s\n' "$*"; }
 
+host=$(uname -s)-$(uname -m)
 # The Swift toolchain's clang, which is what builds the kernels in the package.
-clang=${CLANG:-}
-for candidate in clang "$(dirname "$(readlink -f "$(command -v swift)" 2>/dev/null)" 2>/dev/null)/clang"; do
-  [ -n "$clang" ] || ! command -v "$candidate" >/dev/null || clang=$candidate
-done
-[ -n "$clang" ] || fail "clang is missing; it comes with the Swift toolchain (CLANG=... names another one)"
+toolchain=$(dirname "$(readlink -f "$(command -v swift || echo /)")")
+clang=${CLANG:-$toolchain/clang}
+command -v "$clang" >/dev/null || clang=$(command -v clang) ||
+  fail "clang is missing; it comes with the Swift toolchain (CLANG=... names another one)"
 
-flags=(-std=gnu11 -Wall -Wextra -Werror -ISources/CKernels/include)
-sources=(Sources/CKernels/*.c)
-driver=Tests/CKernelsDriver/driver.c
-
-# part NAME COMMAND...: runs it with its output in a log, which is shown where it fails.
-part() {
-  local name=$1 log
-  shift
-  log="$out/${name//[^A-Za-z0-9]/-}.log"
-  if "$@" >"$log" 2>&1; then
-    printf '%s: %s\n' "$name" "$(tail -n 1 "$log")"
-  else
-    printf '%s FAILED:\n' "$name"
-    head -n 40 "$log"
-    [ "$(wc -l <"$log")" -le 40 ] || tail -n 1 "$log"
-    return 1
-  fi
-}
-# build NAME FLAGS...: a driver for this machine, quietly.
-build() {
-  local name=$1
-  shift
-  part "$name, building" "$clang" "${flags[@]}" "$@" "${sources[@]}" $driver -o "$out/$name" -lm -lpthread >"$out/$name.build" ||
-    { cat "$out/$name.build"; return 1; }
-}
-# Whether a program with this sanitizer can be built and run here.
-has_sanitizer() { printf 'int main(void) { return 0; }\n' | "$clang" "-fsanitize=$1" -x c - -o $out/probe 2>/dev/null && $out/probe 2>/dev/null; }
-
-native() {
-  build native -O2
-  part "native" $out/native
-  local isa
-  for isa in $(sed -n 's/^Instruction sets: //p' $out/native.log); do
-    part "native, LEGATO_ISA=$isa" env LEGATO_ISA="$isa" $out/native dispatch pool
-  done
-  # How threads sleep where there is no futex, as on Apple's systems.
-  build locks -O2 -DLK_NO_FUTEX
-  part "native, pool with locks" $out/locks pool
-}
-
-sanitizers() {
-  if has_sanitizer address,undefined; then
-    build sanitized -O1 -g -fsanitize=address,undefined,float-cast-overflow -fno-sanitize-recover=all -fno-omit-frame-pointer
-    part "address and undefined-behaviour sanitizers" $out/sanitized
-  else
-    leave_out "the address and undefined-behaviour sanitizers, which $clang cannot use here"
-  fi
-  if has_sanitizer thread; then
-    build threads -O1 -g -fsanitize=thread
-    part "thread sanitizer" $out/threads pool
-    build threads-locks -O1 -g -fsanitize=thread -DLK_NO_FUTEX
-    part "thread sanitizer, pool with locks" $out/threads-locks pool
-  else
-    leave_out "the thread sanitizer, which $clang cannot use here"
-  fi
-}
-
-aarch64() {
-  if [ "$(uname -s)-$(uname -m)" != Linux-x86_64 ]; then
-    leave_out "processors other than this one ($(uname -m)); x86-64 Linux tests both"
-    return
-  fi
-  # Two compilers: gcc, and the clang that Swift brings.
-  part "aarch64, building with gcc" aarch64-linux-gnu-gcc -static -O2 "${flags[@]}" "${sources[@]}" $driver -o $out/aarch64-gcc -lm -lpthread >$out/aarch64-gcc.build ||
-    { cat $out/aarch64-gcc.build; return 1; }
-  part "aarch64, gcc" qemu-aarch64 -cpu cortex-a53 $out/aarch64-gcc
-  local source objects=()
-  for source in "${sources[@]}" $driver; do
-    objects+=("$out/aarch64-$(basename "$source" .c).o")
-    "$clang" --target=aarch64-linux-gnu -O2 "${flags[@]}" -c "$source" -o "${objects[${#objects[@]} - 1]}"
-  done
-  aarch64-linux-gnu-gcc -static "${objects[@]}" -o $out/aarch64-clang -lm -lpthread
-  part "aarch64, clang" env LEGATO_ISA=neon qemu-aarch64 -cpu max $out/aarch64-clang
-}
-
-if [ "$(uname -s)-$(uname -m)" = Linux-x86_64 ]; then
+if [ "$host" = Linux-x86_64 ]; then
   missing=()
   command -v aarch64-linux-gnu-gcc >/dev/null || missing+=(gcc-aarch64-linux-gnu)
   [ -e /usr/aarch64-linux-gnu/include/stdio.h ] || missing+=(libc6-dev-arm64-cross)
   command -v qemu-aarch64 >/dev/null || missing+=(qemu-user)
-  [ ${#missing[@]} -eq 0 ] || fail "these packages (named as Debian names them) are missing: ${missing[*]}; Scripts/setup-test-dependencies.sh installs them"
+  [ ${#missing[@]} -eq 0 ] || fail "missing (as Debian names them): ${missing[*]}; Scripts/setup-test-dependencies.sh installs them"
 fi
 
-# Two lanes, for two processors.
-(aarch64) &
-other=$!
+# compile FOLDER COMPILER FLAGS...: the kernels and the driver, each to an object file.
+compile() {
+  local folder=$out/$1 source
+  shift
+  mkdir -p "$folder"
+  rm -f "$folder"/*.o
+  for source in Sources/CKernels/*.c Tests/CKernelsDriver/driver.c; do
+    "$@" -std=gnu11 -Wall -Wextra -Werror -ISources/CKernels/include -c "$source" -o "$folder/$(basename "$source" .c).o"
+  done
+}
+# link FOLDER COMPILER FLAGS...: the driver of what was compiled into the folder. Linkers warn of the sanitizers' own symbols.
+link() {
+  "${@:2}" "$out/$1"/*.o -o "$out/$1/driver" -lm -lpthread 2>"$out/$1/link.log" || { cat "$out/$1/link.log" >&2; return 1; }
+}
+# with_locks FOLDER COMPILER FLAGS...: the same driver where threads sleep without a futex, as on Apple's systems.
+with_locks() {
+  "${@:2}" -Qunused-arguments -DLK_NO_FUTEX -ISources/CKernels/include -c Sources/CKernels/pool.c -o "$out/$1/pool.o"
+  link "$@"
+}
+# part NAME COMMAND...: runs it; one line, or the beginning of what it said where it fails.
+part() {
+  local name=$1 log
+  log=$out/${name//[^A-Za-z0-9]/-}.log
+  if "${@:2}" >"$log" 2>&1; then
+    printf '%s: %s\n' "$name" "$(tail -n 1 "$log")"
+  else
+    printf '%s FAILED:\n%s\n' "$name" "$(head -n 60 "$log")"
+    exit 1
+  fi
+}
+# Whether a program with these flags can be built and run here.
+works() { printf 'int main(void) { return 0; }\n' | "$clang" "$@" -x c - -o $out/probe 2>/dev/null && $out/probe 2>/dev/null; }
+
+native() {
+  compile native "$clang" -O2
+  link native "$clang"
+  part "native" $out/native/driver
+  local isa
+  for isa in $(sed -n 's/^Instruction sets: //p' $out/native.log); do
+    part "native, LEGATO_ISA=$isa" env LEGATO_ISA="$isa" $out/native/driver dispatch pool
+  done
+  with_locks native "$clang" -O2
+  part "native, pool with locks" $out/native/driver pool
+}
+
+thread_sanitizer() {
+  # Swift's runtime of it refers to libdispatch.
+  local swift=$toolchain/../lib/swift/linux
+  local flags=(-fsanitize=thread)
+  works "${flags[@]}" || flags+=("-L$swift" "-Wl,-rpath,$swift" -ldispatch -lBlocksRuntime)
+  if ! works "${flags[@]}"; then
+    leave_out "the thread sanitizer, which $clang cannot use here"
+    return
+  fi
+  compile threads "$clang" -O1 -g -fsanitize=thread
+  link threads "$clang" "${flags[@]}"
+  part "thread sanitizer" $out/threads/driver pool
+  with_locks threads "$clang" -O1 -g "${flags[@]}"
+  part "thread sanitizer, pool with locks" $out/threads/driver pool
+}
+
+memory_sanitizers() {
+  local flags=(-fsanitize=address,undefined,float-cast-overflow -fno-sanitize-recover=all)
+  if ! works "${flags[@]}"; then
+    leave_out "the address and undefined-behaviour sanitizers, which $clang cannot use here"
+    return
+  fi
+  # Not optimised: the checks make the unrolled kernels five times slower to compile otherwise.
+  compile memory "$clang" -O0 -g "${flags[@]}"
+  link memory "$clang" "${flags[@]}"
+  part "address and undefined-behaviour sanitizers" $out/memory/driver
+}
+
+aarch64() {
+  if [ "$host" != Linux-x86_64 ]; then
+    leave_out "other processors than this one; on x86-64 Linux, aarch64 is tested too"
+    return
+  fi
+  # Two compilers: gcc, and the clang that Swift brings.
+  compile aarch64-gcc aarch64-linux-gnu-gcc -O2
+  link aarch64-gcc aarch64-linux-gnu-gcc -static
+  part "aarch64, gcc" qemu-aarch64 -cpu cortex-a53 $out/aarch64-gcc/driver
+  compile aarch64-clang "$clang" --target=aarch64-linux-gnu -O2
+  link aarch64-clang aarch64-linux-gnu-gcc -static
+  part "aarch64, clang" env LEGATO_ISA=neon qemu-aarch64 -cpu max $out/aarch64-clang/driver
+}
+
+mkdir -p $out
+# Two lanes, for two processors. In the background, so that the first error ends a lane.
+(native; thread_sanitizer) & one=$!
+(aarch64; memory_sanitizers) & two=$!
 status=0
-(native && sanitizers) || status=1
-wait $other || status=1
+wait $one || status=1
+wait $two || status=1
 [ $status = 0 ] || fail "the kernels do not hold; see above, and the logs in $out"

@@ -154,7 +154,7 @@ static void test_attention(void) {
   }
   int turn = 0;
   for (int j = 0; j < COUNT(Ts); j++)
-    for (int l = 0; l < COUNT(Ds); l += 2) {
+    for (int l = 0; l < COUNT(Ds); l += 4) {
       const int64_t D = Ds[(l + j) % COUNT(Ds)], T = Ts[j];
       static const int64_t windows[] = {1, 2, 7, 16, 63, 64, 65, 200}, sinks[] = {0, 1, 3, 66};
       attention_shape s = {.B = turn % 3, .T = T, .H = random_int(1, 3), .D = D, .window = windows[turn % 8], .S = sinks[turn / 2 % 4], .scale = (float)(1 / sqrt((double)D))};

@@ -41,8 +41,9 @@ int main(int argc, char **argv) {
       return 2;
     }
   setvbuf(stdout, 0, _IOLBF, 0);
-  static const int signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE};
+  static const int signals[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGALRM};
   for (int j = 0; j < COUNT(signals); j++) signal(signals[j], on_fault);
+  alarm(600);  // a pool that hangs
   make_regions();
   find_isas();
   printf("Instruction sets:");

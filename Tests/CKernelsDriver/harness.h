@@ -145,7 +145,7 @@ static void expect(int ok, const char *what, ...) {
 }
 
 static void on_fault(int signal_number) {
-  complain("signal %d (a read or write outside an operand?)", signal_number);
+  complain(signal_number == SIGALRM ? "signal %d: it takes too long" : "signal %d: a read or write outside an operand?", signal_number);
   printf("%d passed, %d failed\n", passed, failed + 1);
   fflush(stdout);
   _exit(1);

@@ -50,11 +50,11 @@ static void test_shares(void) {
       lk_pool *pool = gated ? lk_pool_create_gated(threads, open_gate, &passed_gate) : lk_pool_create(threads);
       expect(pool && lk_pool_threads(pool) == threads, "a pool of %d threads", threads);
       int ok = 1;
-      for (int j = 0; j < 300; j++) {
+      for (int j = 0; j < 2000; j++) {
         static const int parallel[] = {1, 0, 2, 1, 5, 64, 1000, 3};
         ok &= every_share_once(pool, parallel[j % 8], j % 5 * 100);
         // Long enough for workers to fall asleep, now and then.
-        if (j % 100 == 50) nap(300000);
+        if (j % 200 == 50) nap(300000);
       }
       lk_pool_destroy(pool);
       expect(ok, "%d threads%s: a share was not done exactly once", threads, gated ? ", gated" : "");
@@ -90,7 +90,7 @@ static void test_chains(void) {
     for (int threads = 1; threads <= 4; threads++) {
       lk_pool *pool = lk_pool_create(threads);
       int ok = 1;
-      for (int j = 0; j < 10; j++) ok &= chain_is_right(pool, isas[k], 40 + j, n, start);
+      for (int j = 0; j < 30; j++) ok &= chain_is_right(pool, isas[k], 40 + j, n, start);
       lk_run(pool, 0, 0);
       lk_pool_destroy(pool);
       expect(ok, "%s, %d threads: a chain of calls gives other numbers", lk_isa_name(isas[k]), threads);
@@ -111,10 +111,10 @@ typedef struct {
 static void *use_pool(void *argument) {
   pool_user *user = argument;
   user->ok = 1;
-  for (int round = 0; round < 4; round++) {
+  for (int round = 0; round < 8; round++) {
     lk_pool *pool = lk_pool_create(user->threads);
-    for (int j = 0; j < 6; j++) user->ok &= chain_is_right(pool, user->isa, 20 + j, user->n, user->start);
-    for (int j = 0; j < 30; j++) user->ok &= every_share_once(pool, j % 4, 200);
+    for (int j = 0; j < 10; j++) user->ok &= chain_is_right(pool, user->isa, 20 + j, user->n, user->start);
+    for (int j = 0; j < 200; j++) user->ok &= every_share_once(pool, j % 4, 200);
     lk_pool_destroy(pool);
   }
   return 0;
@@ -141,7 +141,7 @@ static void test_pools_at_once(void) {
 
 static void test_pool_lives(void) {
   int ok = 1;
-  for (int j = 0; j < 150; j++) {
+  for (int j = 0; j < 400; j++) {
     lk_pool *pool = lk_pool_create(1 + j % 6);
     if (j % 4 == 1) ok &= every_share_once(pool, 1, 50);
     if (j % 4 == 2) nap(100000);
