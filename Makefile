@@ -6,11 +6,12 @@ LEGATO = .build/release/legato
 # Tests have a build folder of their own: with other flags in the same one, demo and test would undo each other.
 TEST_FLAGS = -c release -Xswiftc -enable-testing --scratch-path .build/tests
 
-.PHONY: help swift legato demo test test-dependencies torch example gpu-bundle format lint clean
+.PHONY: help swift legato demo test test-kernels test-dependencies torch example gpu-bundle format lint clean
 
 help:
 	@echo "make demo    build, then write out/demo.wav and out/demo.png from the package that ships"
 	@echo "make test    set up what the tests need, then run them all"
+	@echo "make test-kernels  the C kernels alone, also under sanitizers and for aarch64; a minute or two, no Swift build"
 	@echo "make torch   set up libtorch, which training needs (TORCH_DIR=... uses an installation)"
 	@echo "make gpu-bundle  pack what training on a CUDA machine without Swift needs (Documentation/gpu.md)"
 	@echo "make format  lay out the sources;  make lint  check the layout"
@@ -31,7 +32,11 @@ demo: legato
 test-dependencies:
 	@Scripts/setup-test-dependencies.sh
 
+test-kernels:
+	@Scripts/test-kernels.sh
+
 test: swift test-dependencies
+	Scripts/test-kernels.sh
 	$(SWIFT) build --build-tests $(TEST_FLAGS)
 	$(SWIFT) test $(TEST_FLAGS) --skip-build
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Sets up what the tests use beyond Swift: libsndfile, soxr, ffmpeg, FluidSynth with a General MIDI font, and the
-# libtorch plug-in. Running it again only looks whether all is there.
+# Sets up what the tests use beyond Swift: libsndfile, soxr, ffmpeg, FluidSynth with a General MIDI font, on x86-64 Linux a
+# compiler and an emulator for aarch64, and the libtorch plug-in. Running it again only looks whether all is there.
 set -euo pipefail
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
@@ -27,6 +27,11 @@ else
   command -v ffmpeg >/dev/null || packages+=(ffmpeg)
   command -v python3 >/dev/null || packages+=(python3)
   python3 -m pip --version >/dev/null 2>&1 || packages+=(python3-pip)
+  if [ "$(uname -m)" = x86_64 ]; then
+    command -v aarch64-linux-gnu-gcc >/dev/null || packages+=(gcc-aarch64-linux-gnu)
+    [ -e /usr/aarch64-linux-gnu/include/stdio.h ] || packages+=(libc6-dev-arm64-cross)
+    command -v qemu-aarch64 >/dev/null || packages+=(qemu-user)
+  fi
   command -v g++ >/dev/null || command -v clang++ >/dev/null || packages+=(g++)
   if [ ${#packages[@]} -gt 0 ]; then
     as_root=()
