@@ -4,7 +4,7 @@
   python3 engine_in_pytorch.py codec f32 [--threads N] [--frames N]
 
 Random weights. Prints one JSON object: seconds a frame of every part, warm and cold, and of prefill or encoding. int8 is
-torch.ao.quantization.quantize_dynamic on every Linear: torchao's int8 in eager mode takes ten times as long for one row.
+torch.ao.quantization.quantize_dynamic on every Linear: torchao's int8 is much slower in eager mode for one row at a time.
 """
 import time
 
@@ -214,7 +214,7 @@ class StreamingCodec(Codec):
 
     @staticmethod
     def convolve(block, x, state, index):
-        """A ConvNeXt block on the next frames [T, width]. A product with unfolded frames takes a tenth of conv1d's time."""
+        """A ConvNeXt block on the next frames [T, width]. For so few frames a product with windows of them beats conv1d."""
         joined = torch.cat([state[index], x])
         state[index] = joined[-(block.kernel - 1) :]
         y = (joined.unfold(0, block.kernel, 1) * block.depthwise.weight[:, 0]).sum(-1) + block.depthwise.bias
