@@ -1,16 +1,16 @@
 #!/usr/bin/env bash
 # Legato's CPU engine beside PyTorch and pocket-tts with random weights, in alternation on 1 and 2 threads: one table.
 #   Benchmarks/engine-against-peers.sh [--quick] [--only NETWORK] [--rounds N] [--threads 1,2] [--json FILE]
-# LEGATO=FILE measures this program instead of building it. LEGATO_PEERS=DIR is the virtual environment of the peers (default
-# .build/peers), made if it is missing; LEGATO_TORCH_WHEEL=FILE installs this torch into it instead of downloading one. Run it
-# on a machine that does nothing else.
+# LEGATO=FILE measures this program instead of building it. LEGATO_PEERS=DIR is the virtual environment of the peers
+# (default .build/peers), made if it is missing; LEGATO_TORCH_WHEEL=FILE installs this torch into it instead of
+# downloading one. Run it on a machine that does nothing else. NETWORK is cam-150m, pocket-tts or codec.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 environment=${LEGATO_PEERS:-.build/peers}
 torch=$(sed -n 's/^torch_version=//p' Plugins/Torch/setup.sh)
 pocket=4.0.1
 python=$environment/bin/python
-# Without torchao on purpose: pocket-tts would prefer it, and in eager mode its int8 is much slower for one row at a time.
+# Without torchao on purpose: pocket-tts would prefer it, and in eager mode its int8 is much slower for one row.
 if ! "$python" -c "from importlib.metadata import version
 assert version('torch').split('+')[0] == '$torch' and version('pocket-tts') == '$pocket'" 2> /dev/null; then
   echo "Installing torch $torch and pocket-tts $pocket into $environment ..." >&2

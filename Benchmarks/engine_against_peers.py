@@ -2,8 +2,8 @@
 
   python3 engine_against_peers.py LEGATO [--quick] [--only NETWORK] [--rounds N] [--threads 1,2] [--json FILE]
 
-Every measurement is a process of its own. A ratio is the peer's time ÷ Legato's, of medians over the rounds; where both were
-measured warm and cold, the smaller of the two ratios.
+Every measurement is a process of its own. A ratio is the peer's time ÷ Legato's, of medians over the rounds; of the warm
+and the cold one the smaller counts.
 """
 import argparse
 import itertools
@@ -87,8 +87,10 @@ def median(values):
 
 
 class Times:
-    """Medians over the rounds of one number of threads: {"warm": seconds, "cold": seconds} or {"": seconds}; None where a
-    measurement failed, {} where none was planned."""
+    """Medians over the rounds of one number of threads: {"warm": seconds, "cold": seconds} or {"": seconds}.
+
+    None stands for what could not be measured; {} says that it was not planned.
+    """
 
     def __init__(self, plan, reports, threads):
         self.plan, self.reports, self.threads = plan, reports, threads
@@ -129,7 +131,8 @@ def rows(times):
             for own, peer, bar in pairs:
                 row(what, own, times.legato("cam-150m", own, steps, MODEL), f"PyTorch {peer}{note}",
                     times.peer("cam-150m", peer, run, MODEL), bar)
-    for own, peer, bar in (("f32", "f32", None), ("int8", "f32", 4), ("int8", "int8", None), ("int8", "int8-all", None)):
+    pairs = (("f32", "f32", None), ("int8", "f32", 4), ("int8", "int8", None), ("int8", "int8-all", None))
+    for own, peer, bar in pairs:
         row("pocket-tts's shape, a frame", own, times.legato("pocket-tts", own, 1, MODEL), f"pocket-tts {peer}",
             times.peer("pocket-tts", peer, "1", MODEL), bar)
     decoder = times.peer("codec", "f32", "1", ("codec",))
@@ -193,7 +196,8 @@ def table(options, reports):
             if not limit:
                 continue
             what = f"cam-150m, {steps} step{'s' if steps > 1 else ''}: cold time ÷ time to read its bytes"
-            record = {"what": what, "threads": number, "legato": weights, "peer": "memory", "limit": limit[""], "bar": bar}
+            record = {"what": what, "threads": number, "legato": weights, "peer": "memory", "limit": limit[""],
+                      "bar": bar}
             add(record, "", "", limit[""], f"≤ {bar}" if bar else "",
                 None if bar is None or limit[""] is None else limit[""] <= bar)
     return lines, records
@@ -218,7 +222,7 @@ def processor():
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("legato")
-    parser.add_argument("--quick", action="store_true", help="one round, 32 positions, fewer formats: to see that all works")
+    parser.add_argument("--quick", action="store_true", help="one round, 32 positions, fewer formats")
     parser.add_argument("--only", choices=["cam-150m", "pocket-tts", "codec"])
     parser.add_argument("--rounds", type=int, help="default 3")
     parser.add_argument("--frames", type=int, help="positions of the 256 that the peers measure")
@@ -236,9 +240,9 @@ def main():
     sets = {get(r[0], "instruction_set") for (who, *_), r in reports.items() if who == "legato"} - {None}
     host = {"processor": processor(), "cores": os.cpu_count(), "instruction_set": ", ".join(sorted(sets)), **versions}
     print("\n".join(lines))
-    print(f"\n{host['processor']}, {host['cores']} cores, Legato's instruction set {host['instruction_set'] or 'unknown'}, "
-          f"torch {versions['torch']}, pocket-tts {versions['pocket-tts']}; medians of {options.rounds} round(s); "
-          "int8 of the peers: torch.ao's dynamic quantisation.")
+    print(f"\n{host['processor']}, {host['cores']} cores, Legato's instruction set "
+          f"{host['instruction_set'] or 'unknown'}, torch {versions['torch']}, pocket-tts {versions['pocket-tts']}; "
+          f"medians of {options.rounds} round(s); int8 of the peers: torch.ao's dynamic quantisation.")
     same = list(counts(reports))
     for count in same:
         if None not in (count["legato"], count["peer"]) and count["legato"] != count["peer"]:

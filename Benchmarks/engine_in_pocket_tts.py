@@ -3,10 +3,10 @@
   python3 engine_in_pocket_tts.py pocket-tts f32|int8|int8-all [--threads N] [--frames N]
   python3 engine_in_pocket_tts.py mimi f32 [--threads N] [--frames N]
 
-Prints one JSON object: seconds a frame of 80 ms of every part, warm and cold. `pocket-tts` is its language model (backbone) and
-its flow head (sampler), one step, exactly the call that its generation makes; `mimi` the decoder of its codec,
-whose attention reads all positions since the stream's beginning. int8 is what
-`quantize=True` gives, attention and feed-forward; int8-all its flow head too. Nothing is downloaded.
+Prints one JSON object: seconds a frame of 80 ms of every part, warm and cold. `pocket-tts` is its language model
+(backbone) and its flow head (sampler), one step, by the call that its generation makes; `mimi` the decoder of its codec,
+whose attention goes through all positions since the stream's beginning. int8 is what `quantize=True` gives, attention
+and feed-forward; int8-all the flow head too. Nothing is downloaded.
 """
 import time
 

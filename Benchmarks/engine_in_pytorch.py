@@ -3,8 +3,8 @@
   python3 engine_in_pytorch.py cam-150m f32|bf16|int8 [--threads N] [--frames N]
   python3 engine_in_pytorch.py codec f32 [--threads N] [--frames N]
 
-Random weights. Prints one JSON object: seconds a frame of every part, warm and cold, and of prefill or encoding. int8 is
-torch.ao.quantization.quantize_dynamic on every Linear: torchao's int8 is much slower in eager mode for one row at a time.
+Random weights. Prints one JSON object: seconds a frame of every part, warm and cold, and of prefill or encoding.
+int8 is torch.ao.quantization.quantize_dynamic on every Linear: torchao's int8 is much slower in eager mode for one row.
 """
 import time
 
@@ -129,7 +129,7 @@ class Sampler(nn.Module):
         self.modulation, self.leave = nn.Linear(width, 2 * width), nn.Linear(width, latent)
 
     def schedule(self, steps, kind):
-        """(embedded times, which do not depend on the frame; how far each velocity leads; whether it ends its interval)."""
+        """(embedded times, the same for all frames; how far each velocity leads; whether it ends its interval)."""
         interval, odd = 1 / ((steps + 1) // 2), steps % 2
         halves = [index + odd for index in range(steps)]
         times = [half * interval / 2 for half in halves]
@@ -190,7 +190,8 @@ class StreamingCodec(Codec):
     def state(self):
         """What decoding keeps: the last inputs of every convolution and the sound that is not complete yet."""
         blocks = [*self.decoder_bottleneck, *self.decoder]
-        return [torch.zeros(b.kernel - 1, b.norm.normalized_shape[0]) for b in blocks] + [torch.zeros(2, self.fft - self.hop)]
+        tails = [torch.zeros(block.kernel - 1, block.norm.normalized_shape[0]) for block in blocks]
+        return [*tails, torch.zeros(2, self.fft - self.hop)]
 
     def decode(self, latent, state):
         """The next latent [1, 64] of a stream → audio [2, 4 · hop]."""
@@ -214,7 +215,7 @@ class StreamingCodec(Codec):
 
     @staticmethod
     def convolve(block, x, state, index):
-        """A ConvNeXt block on the next frames [T, width]. For so few frames a product with windows of them beats conv1d."""
+        """A ConvNeXt block on the next frames [T, width]; for so few a product with windows of them beats conv1d."""
         joined = torch.cat([state[index], x])
         state[index] = joined[-(block.kernel - 1) :]
         y = (joined.unfold(0, block.kernel, 1) * block.depthwise.weight[:, 0]).sum(-1) + block.depthwise.bias
