@@ -176,9 +176,9 @@ def table(options, reports):
 
     def add(record, own, peer, value, bar, met):
         value = "–" if value is None else f"{value:.2f}"
-        met = "" if not bar else {None: "not measured", True: "yes", False: "**no**"}[met]
+        word = "" if not bar else {None: "not measured", True: "yes", False: "**no**"}[met]
         lines.append(f"| {record['what']} | {record['threads']} | {record['legato']} | {own} | {record['peer']} | {peer} | "
-                     f"{value} | {bar} | {met} |")
+                     f"{value} | {bar} | {word} |")
         records.append({**record, "met": met})
 
     for number in options.threads:
