@@ -18,7 +18,7 @@ from pathlib import Path
 
 FORMATS = ("f32", "bf16", "int8", "int4")
 MODEL = ("backbone", "sampler")
-# The codec is the same in all presets; its times come with the smallest model's.
+# Every preset of this size or more has the same codec; its times come with the smallest of them.
 PRESETS = {"codec": "small"}
 
 
@@ -50,7 +50,7 @@ def run(command, threads):
 def run_legato(legato, measurement, threads):
     network, weights, steps = measurement
     return run([legato, "bench", "--preset", PRESETS.get(network, network), "--weights", weights, "--steps", str(steps),
-                "--threads", str(threads), "--json"], threads)
+                "--threads", str(threads), "--rounds", "1", "--json"], threads)
 
 
 def run_peer(measurement, threads, frames):
@@ -195,7 +195,7 @@ def table(options, reports):
             limit = times.of("legato", ("cam-150m", weights, steps), "limit")
             if not limit:
                 continue
-            what = f"cam-150m, {steps} step{'s' if steps > 1 else ''}: cold time ÷ time to read its bytes"
+            what = f"cam-150m, {steps} step{'s' if steps > 1 else ''}: time ÷ time to read its bytes"
             record = {"what": what, "threads": number, "legato": weights, "peer": "memory", "limit": limit[""],
                       "bar": bar}
             add(record, "", "", limit[""], f"≤ {bar}" if bar else "",
@@ -209,7 +209,8 @@ def counts(reports):
         found = {who: get(rounds[0], "parameters") for (who, what, _), rounds in reports.items() if what[0] == network}
         for part in ("codec",) if network == "codec" else MODEL:
             own, peer = (get(found.get(who), part) for who in ("legato", "peer"))
-            yield {"network": network, "part": part, "legato": own, "peer": peer}
+            if own or peer:
+                yield {"network": network, "part": part, "legato": own, "peer": peer}
 
 
 def processor():

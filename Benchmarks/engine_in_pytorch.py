@@ -72,7 +72,6 @@ class Backbone(nn.Module):
     def __init__(self, latent=64, width=768, layers=16, heads=12, feedforward=3072, window=WINDOW, sinks=4):
         super().__init__()
         self.window, self.sinks, size = window, sinks, width // heads
-        self.start = nn.Parameter(torch.randn(latent) * 0.5)
         self.enter = nn.Linear(latent, width)
         self.blocks = nn.ModuleList([Block(width, heads, feedforward, sinks) for _ in range(layers)])
         self.norm = nn.RMSNorm(width, eps=1e-6)
@@ -265,7 +264,7 @@ def codec(options):
     network = StreamingCodec().eval()
     encoder = ("enter", "encoder", "fold_in", "encoder_bottleneck", "posterior")
     counts = {"encoder": parameters(*[getattr(network, name) for name in encoder])}
-    counts["codec"] = parameters(network) - counts["encoder"]
+    counts["codec"] = parameters(network) + network.mean.numel() + network.deviation.numel()
 
     def finish(copied):
         for name in encoder:
