@@ -10,6 +10,7 @@ import itertools
 import json
 import os
 import platform
+import signal
 import statistics
 import subprocess
 import sys
@@ -61,15 +62,20 @@ def run_peer(measurement, threads, frames):
 
 
 def measure(options):
-    """What every process reported: {(who, measurement, threads): [report]}."""
+    """What every process reported: {(who, measurement, threads): [report]}. Stopped early, what there was until then."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     reports, total = {}, options.rounds * len(options.threads) * len(options.plan)
     turns = itertools.product(range(options.rounds), options.threads, options.plan)
     for count, (_, threads, (who, measurement)) in enumerate(turns, 1):
         print(f"{count}/{total} {who} {' '.join(map(str, measurement))}, threads {threads}", file=sys.stderr)
-        if who == "legato":
-            report = run_legato(options.legato, measurement, threads)
-        else:
-            report = run_peer(measurement, threads, options.frames)
+        try:
+            if who == "legato":
+                report = run_legato(options.legato, measurement, threads)
+            else:
+                report = run_peer(measurement, threads, options.frames)
+        except KeyboardInterrupt:
+            print("stopped", file=sys.stderr)
+            break
         if report:
             reports.setdefault((who, measurement, threads), []).append(report)
     return reports
