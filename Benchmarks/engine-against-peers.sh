@@ -26,4 +26,4 @@ if [ -z "${LEGATO:-}" ]; then
   swift build -c release --product legato >&2
   LEGATO=.build/release/legato
 fi
-exec "$python" Benchmarks/engine_against_peers.py "$LEGATO" "$@"
+exec "$python" -B Benchmarks/engine_against_peers.py "$LEGATO" "$@"

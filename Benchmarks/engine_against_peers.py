@@ -57,7 +57,7 @@ def run_legato(legato, measurement, threads):
 def run_peer(measurement, threads, frames):
     network, weights = measurement
     file = "engine_in_pytorch.py" if network in ("cam-150m", "codec") else "engine_in_pocket_tts.py"
-    return run([sys.executable, "-W", "ignore", Path(__file__).with_name(file), network, weights, "--threads",
+    return run([sys.executable, "-B", "-W", "ignore", Path(__file__).with_name(file), network, weights, "--threads",
                 str(threads), "--frames", str(frames)], threads)
 
 
