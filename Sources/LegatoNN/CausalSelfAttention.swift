@@ -37,7 +37,7 @@ public struct CausalSelfAttention: Sendable {
     sinkValues = try scope.weight("sink_values", [sinks, heads, headDimension], .zeros)
   }
 
-  /// Keys and values of the last `window + margin` positions, each `[slots, window + margin, heads, headDimension]`, and of the sinks, each
+  /// Keys and values of the last `window + margin` positions, each `[slots, heads, window + margin, headDimension]`, and of the sinks, each
   /// `[slots, sinks, heads, headDimension]`: a stream may have sinks of its own.
   public struct State {
     var cache: (keys: StateTensor, values: StateTensor)
@@ -55,7 +55,7 @@ public struct CausalSelfAttention: Sendable {
   ///   - settings: holds the sinks, which are set, not streamed into: every slot has to be given some.
   ///   - margin: how many positions a stream can go back: older keys and values are still there then.
   public func makeState(in stream: StreamState, settings: StreamState, margin: Int = 0) -> State {
-    let shape = [window + margin, heads, headDimension]
+    let shape = [heads, window + margin, headDimension]
     let sinkShape = Array(sinkKeys.shape)
     return State(
       cache: (stream.make(shape), stream.make(shape)),

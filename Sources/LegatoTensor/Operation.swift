@@ -63,7 +63,7 @@ public enum Operation: Sendable, Hashable {
   // MARK: Streaming, with state that is written in place (a cache or a tail). CPU engine only.
   // The last operand, slots int32 [B], says which of the state's slots belongs to each row of the batch.
 
-  /// `[q, k, v [B, T, H, D], sinkK, sinkV [slots, S, H, D], cacheK, cacheV [slots, ring ≥ window, H, D], positions int32 [B · T], slots]`.
+  /// `[q, k, v [B, T, H, D], sinkK, sinkV [slots, S, H, D], cacheK, cacheV [slots, H, ring ≥ window, D], positions int32 [B · T], slots]`.
   case attentionStream(window: Int)
   /// `[x [B, T, C], weight [C, K], bias [C]?, tail [slots, K − 1, C], slots]`.
   case depthwiseConvolutionStream

@@ -71,39 +71,53 @@ static void check_attention(attention_shape s) {
   check(&t);
 }
 
-// T new positions after `first` old ones, whose last `window` lie in the ring.
-static void check_attention_stream(attention_shape s, int64_t first) {
-  const int64_t row = s.H * s.D, all = first + s.T, n = s.B * s.T * row, ring = s.B * s.window * row, sinks = s.S * row;
+// Where the ring has a head's row of position t: [slots, H, ring, D].
+static int64_t ring_place(const attention_shape *s, int64_t ring, int64_t slot, int64_t t, int64_t head) {
+  return ((slot * s->H + head) * ring + t % ring) * s->D;
+}
+
+// T new positions after `first` old ones, whose last `window` lie in the ring, which holds `spare` more. With `slotted`, each row's
+// state lies elsewhere than the row.
+static void check_attention_stream(attention_shape s, int64_t first, int64_t spare, int slotted) {
+  const int64_t row = s.H * s.D, all = first + s.T, n = s.B * s.T * row, length = s.window + spare, ring = (s.B + slotted) * length * row, sinks = s.S * row;
   float *q = normal_floats(n), *k = normal_floats(s.B * all * row), *v = normal_floats(s.B * all * row);
   float *sink_k = normal_floats(sinks), *sink_v = normal_floats(sinks), *new_k = floats(n), *new_v = floats(n), *ring_k = floats(ring), *ring_v = floats(ring);
   double *expected = doubles(n), *bound = doubles(n), *after_k = doubles(ring), *after_v = doubles(ring);
   reference_attention(&s, first, q, k, v, sink_k, sink_v, expected, bound);
-  for (int64_t j = 0; j < ring; j++) ring_k[j] = ring_v[j] = NAN;  // slots that no position has filled yet
-  for (int64_t u = 0; u < s.B * all; u++) {
-    const int64_t b = u / all, t = u % all, slot = (b * s.window + t % s.window) * row;
-    if (t < first) {
-      memcpy(ring_k + slot, k + u * row, (size_t)row * sizeof *k), memcpy(ring_v + slot, v + u * row, (size_t)row * sizeof *v);
-    } else {
-      memcpy(new_k + (b * s.T + t - first) * row, k + u * row, (size_t)row * sizeof *k), memcpy(new_v + (b * s.T + t - first) * row, v + u * row, (size_t)row * sizeof *v);
+  int32_t slots[16], positions[16 * 256];
+  for (int64_t b = 0; b < s.B; b++) {
+    slots[b] = (int32_t)(slotted ? s.B - b : b);
+    for (int64_t t = 0; t < s.T; t++) positions[b * s.T + t] = (int32_t)(first + t);
+  }
+  for (int64_t j = 0; j < ring; j++) ring_k[j] = ring_v[j] = NAN;  // places that no position has filled yet
+  for (int pass = 0; pass < 2; pass++) {
+    for (int64_t u = 0; u < s.B * all; u++) {
+      const int64_t b = u / all, t = u % all;
+      for (int64_t head = 0; head < s.H; head++) {
+        const int64_t at = ring_place(&s, length, slots[b], t, head);
+        for (int64_t d = 0; d < s.D; d++) {
+          const float key = k[u * row + head * s.D + d], value = v[u * row + head * s.D + d];
+          if (pass == 0 && t < first) ring_k[at + d] = key, ring_v[at + d] = value;
+          if (pass == 1 && t >= first) after_k[at + d] = key, after_v[at + d] = value;
+        }
+      }
+      if (pass == 0 && t >= first)
+        memcpy(new_k + (b * s.T + t - first) * row, k + u * row, (size_t)row * sizeof *k), memcpy(new_v + (b * s.T + t - first) * row, v + u * row, (size_t)row * sizeof *v);
     }
+    for (int64_t j = 0; pass == 0 && j < ring; j++) after_k[j] = ring_k[j], after_v[j] = ring_v[j];
   }
-  for (int64_t j = 0; j < ring; j++) after_k[j] = ring_k[j], after_v[j] = ring_v[j];
-  for (int64_t u = 0; u < s.B * all * row; u++) {
-    const int64_t t = u / row % all, at = (u / row / all * s.window + t % s.window) * row + u % row;
-    if (t >= first) after_k[at] = k[u], after_v[at] = v[u];
-  }
-  const int32_t position = (int32_t)first;
   trial t = trial_of(
-    LK_ATTENTION_STREAM, "attention stream", "B %lld, T %lld, H %lld, D %lld, window %lld, S %lld, first %lld", (long long)s.B, (long long)s.T, (long long)s.H, (long long)s.D,
-    (long long)s.window, (long long)s.S, (long long)first);
+    LK_ATTENTION_STREAM, "attention stream", "B %lld, T %lld, H %lld, D %lld, window %lld, S %lld, first %lld, spare %lld, slots %d", (long long)s.B, (long long)s.T, (long long)s.H,
+    (long long)s.D, (long long)s.window, (long long)s.S, (long long)first, (long long)spare, slotted);
   input_floats(&t, 0, q, n), input_floats(&t, 1, new_k, n), input_floats(&t, 2, new_v, n);
   if (s.S) input_floats(&t, 3, sink_k, sinks), input_floats(&t, 4, sink_v, sinks);
   state(&t, 5, ring_k, ring, after_k, 0), state(&t, 6, ring_v, ring, after_v, 0);
-  input(&t, 7, &position, 1, sizeof position);
+  input(&t, 7, positions, s.B * s.T, sizeof *positions);
   output(&t, 8, n, expected, bound);
-  INTEGERS(&t, s.B, s.T, s.H, s.D, s.window, s.S);
+  if (slotted) input(&t, 9, slots, s.B, sizeof *slots);
+  INTEGERS(&t, s.B, s.T, s.H, s.D, s.window, s.S, 0, length);
   t.call.f[0] = s.scale;
-  by_rows(&t, 0, 6, 0, 1, 2, 5, 6, 8);
+  if (!slotted) by_rows(&t, 0, 6, 0, 1, 2, 5, 6, 8);
   check(&t);
 }
 
@@ -159,7 +173,7 @@ static void test_attention(void) {
       static const int64_t windows[] = {1, 2, 7, 16, 63, 64, 65, 200}, sinks[] = {0, 1, 3, 66};
       attention_shape s = {.B = turn % 3, .T = T, .H = random_int(1, 3), .D = D, .window = windows[turn % 8], .S = sinks[turn / 2 % 4], .scale = (float)(1 / sqrt((double)D))};
       check_attention(s);
-      check_attention_stream(s, turn % 5 * random_int(1, 40));
+      check_attention_stream(s, turn % 5 * random_int(1, 40), turn % 3 * 5, turn & 1);
       s.T = T + 1;
       check_attention_cut(s);
       turn++;

@@ -157,6 +157,25 @@ static void check_overlap_add_cut(int64_t frames, int64_t size, int64_t hop) {
   }
 }
 
+// Reads what it is told to and no byte more; every share writes its word and nothing else.
+static void check_read(int64_t bytes) {
+  for (int i = 0; i < isa_count; i++) {
+    float *memory = floats((bytes + 3) / 4), *words = floats(8);
+    for (int64_t j = 0; j < (bytes + 3) / 4; j++) memory[j] = 1;
+    for (int shares = 1; shares <= 4; shares++)
+      for (int share = 0; share < shares; share++) {
+        for (int j = 0; j < 8; j++) words[j] = 7;
+        lk_call call = {.p = {memory, words}, .i = {bytes / 4 * 4}};
+        lk_kernel_for(LK_READ, isas[i])(&call, share, shares);
+        int ok = 1;
+        for (int j = 0; j < 8; j++) ok &= j == share || words[j] == 7;
+        expect(ok, "read %s, %lld bytes, share %d of %d: another word was written", lk_isa_name(isas[i]), (long long)bytes, share, shares);
+      }
+    tried[LK_READ] = 1;
+    release();
+  }
+}
+
 static void test_data(void) {
   static const int64_t sizes[] = {1, 2, 4, 7, 8, 15, 16, 17, 33, 64, 130, 512};
   test_copy();
@@ -175,4 +194,5 @@ static void test_data(void) {
       check_overlap_add_cut(11, size, hop);
     }
   }
+  for (int64_t bytes = 0; bytes < 20000; bytes = bytes * 3 / 2 + 4) check_read(bytes);
 }

@@ -1,3 +1,4 @@
+import LegatoNN
 import LegatoTensor
 import LegatoTorch
 import Testing
@@ -149,7 +150,7 @@ func expectClose(_ a: [Float], _ b: [Float], _ tolerance: Float, location: Sourc
       plan.run()
       let eager = body(zip(values, shapes).map { engine.tensor($0, shape: $1) }).map { $0.floats() }
       for (index, expected) in eager.enumerated() {
-        #expect(Array(plan.output(index)) == expected, "result \(index)")
+        #expect(Array(plan.output(index)) == expected, Comment(rawValue: "result \(index)"))
       }
     }
     // Eight products, of which activations and sums of their own take no calls.

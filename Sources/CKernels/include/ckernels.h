@@ -78,7 +78,7 @@ typedef enum {
   // Causal attention within a window, plus sinks that every position sees. p: q [B,T,H,D], k, v, sink_k [S,H,D] or null, sink_v, out [B,T,H,D].
   // i: B, T, H, D, window (position t sees t-window+1 ... t), S; f: scale
   LK_ATTENTION,
-  // The same on a stream. p: q, k, v (as above, T new positions), sink_k, sink_v, cache_k [slots, ring, H, D] (position % ring), cache_v, position (int32 [B, T]), out, slots (int32 [B]: where the state of each row lies) or null.
+  // The same on a stream. p: q, k, v (as above, T new positions), sink_k, sink_v, cache_k [slots, H, ring, D] (position % ring), cache_v, position (int32 [B, T]), out, slots (int32 [B]: where the state of each row lies) or null.
   // Without slots row b has state b, and position[0] is everybody's first.
   // i: B, T, H, D, window, S, elements from the sinks of one slot to those of the next (0: all have the same), ring (0: window; more lets a stream go back by the difference); f: scale.  Each new position is written to its slot before its query is answered, so T may be any number.
   // Bit for bit what LK_ATTENTION gives over the same positions, however the stream is cut (the convolution and overlap-add streams likewise).
@@ -128,7 +128,8 @@ int lk_pool_threads(const lk_pool *pool);
 lk_pool *lk_pool_create_gated(int threads, void (*gate)(void *context), void *context);
 void lk_run(lk_pool *pool, const lk_call *calls, int64_t count);
 
-// Zeroed memory, aligned for the kernels; large blocks take no room until they are touched.
+// Zeroed memory, aligned for the kernels, on large pages where the system has some; what is not touched takes no room. Null where
+// there is none. Any thread may call.
 void *lk_zeroed(int64_t bytes);
 void lk_free_zeroed(void *memory);
 

@@ -29,7 +29,7 @@ static void kernel_rotary(const lk_call *c, int thread, int threads) {
   }
 }
 
-// The keys and values of one head. Positions below `first` are in the ring, the others in the call's own k and v.
+// The keys and values of one head. Positions below `first` are in its ring, one run of memory, the others in the call's own k and v.
 typedef struct {
   const float *sink_k, *sink_v, *ring_k, *ring_v, *k, *v;
   int64_t sinks, window, ring, first, stride, D;  // ring: positions that the ring holds
@@ -192,7 +192,7 @@ LK_INLINE void attend(const int nq, const lk_head *h, const float *q, int64_t po
       if (t >= h->first) {
         keys[t - base] = h->k + (t - h->first) * h->stride, values[t - base] = h->v + (t - h->first) * h->stride;
       } else {
-        keys[t - base] = h->ring_k + slot * h->stride, values[t - base] = h->ring_v + slot * h->stride;
+        keys[t - base] = h->ring_k + slot * h->D, values[t - base] = h->ring_v + slot * h->D;
         if (++slot == h->ring) slot = 0;
       }
     }
@@ -237,12 +237,13 @@ static void kernel_attention_stream(const lk_call *c, int thread, int threads) {
   const int64_t B = c->i[0], T = c->i[1], H = c->i[2], D = c->i[3], window = c->i[4], S = c->p[3] ? c->i[5] : 0;
   const int64_t stride = H * D, sinks_stride = c->i[6], length = c->i[7] ? c->i[7] : window;
   const int32_t *position = c->p[7], *slots = c->p[9];
+  if (T <= 0) return;
   int64_t begin, end;
   lk_share(B * H, 1, thread, threads, &begin, &end);
   for (int64_t u = begin; u < end; u++) {
     int64_t b = u / H, head = u % H, offset = (b * T * H + head) * D;
     const int64_t slot = slots ? slots[b] : b, first = slots ? position[b * T] : position[0];
-    const int64_t sink = slot * sinks_stride + head * D, ring = (slot * length * H + head) * D;
+    const int64_t sink = slot * sinks_stride + head * D, ring = (slot * H + head) * length * D;
     float *ring_k = (float *)c->p[5] + ring, *ring_v = (float *)c->p[6] + ring;
     lk_head h = {
       .sink_k = S ? (const float *)c->p[3] + sink : 0, .sink_v = S ? (const float *)c->p[4] + sink : 0,
@@ -253,7 +254,7 @@ static void kernel_attention_stream(const lk_call *c, int thread, int threads) {
     // the same as writing each before its query, and no query finds its window overwritten by a later position.
     attend_range(&h, (const float *)c->p[0] + offset, (float *)c->p[8] + offset, 0, T);
     for (int64_t t = lk_max64(0, T - length); t < T; t++) {
-      int64_t at = (first + t) % length * stride;
+      int64_t at = (first + t) % length * D;
       memcpy(ring_k + at, h.k + t * stride, (size_t)D * sizeof(float));
       memcpy(ring_v + at, h.v + t * stride, (size_t)D * sizeof(float));
     }

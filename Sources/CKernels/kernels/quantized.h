@@ -58,7 +58,10 @@ LK_INLINE vi q_products(vi c, vq w, vq x) {
   return q_add16(c, _mm256_maddubs_epi16(_mm256_abs_epi8((__m256i)x), _mm256_sign_epi8((__m256i)w, (__m256i)x)));
 }
 LK_INLINE vq q8_weights(vq w) { return w; }
-LK_INLINE vi q8_start(vq x) { return (vi){0}; }
+LK_INLINE vi q8_start(vq x) {
+  (void)x;
+  return (vi){0};
+}
 #elif defined(LK_NEON_BUILD)
 LK_INLINE vi q_products(vi c, vq w, vq x) {
 #if defined(__ARM_FEATURE_DOTPROD)
@@ -70,7 +73,10 @@ LK_INLINE vi q_products(vi c, vq w, vq x) {
 #endif
 }
 LK_INLINE vq q8_weights(vq w) { return w; }
-LK_INLINE vi q8_start(vq x) { return (vi){0}; }
+LK_INLINE vi q8_start(vq x) {
+  (void)x;
+  return (vi){0};
+}
 #else
 LK_INLINE vi q_products(vi c, vq w, vq x) {
   typedef int16_t v16s __attribute__((vector_size(8 * W)));
@@ -79,7 +85,10 @@ LK_INLINE vi q_products(vi c, vq w, vq x) {
   return c;
 }
 LK_INLINE vq q8_weights(vq w) { return w; }
-LK_INLINE vi q8_start(vq x) { return (vi){0}; }
+LK_INLINE vi q8_start(vq x) {
+  (void)x;
+  return (vi){0};
+}
 #endif
 
 // int4: the low and the high halves of the bytes, each 0 ... 15, stand for −8 ... 7; the start takes the 8 away again.

@@ -210,7 +210,7 @@ extension Operation {
       return [
         .init(
           kernel: LK_ATTENTION_STREAM, pointers: (0..<8).map { .operand($0) } + [.output, .operand(8)],
-          ints: x + [window, shapes[3][1], shapes[3].dropFirst().reduce(1, *), shapes[5][1]],
+          ints: x + [window, shapes[3][1], shapes[3].dropFirst().reduce(1, *), shapes[5][2]],
           floats: [1 / Float(x[3]).squareRoot()], work: 2 * count * window)
       ]
     case .depthwiseConvolution:

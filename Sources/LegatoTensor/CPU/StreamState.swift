@@ -91,7 +91,7 @@ public final class StreamState {
 // `slots` int32 `[B]` says where the state of each row of the batch lies.
 extension Tensor {
   /// Attention of new positions, int32 `[B · T]`, over the last `window` ones and the sinks `[slots, S, H, D]`; the cache, a ring
-  /// `[slots, at least window, H, D]`, is updated.
+  /// `[slots, H, at least window, D]`, is updated.
   public func attentionStream(
     keys: Tensor, values: Tensor, sinks: (keys: StateTensor, values: StateTensor),
     cache: inout (keys: StateTensor, values: StateTensor), positions: Tensor, slots: Tensor, window: Int

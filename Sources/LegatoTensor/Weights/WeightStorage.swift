@@ -1,3 +1,5 @@
+import CKernels
+
 /// Immutable bytes that weights point into: memory of our own, or a mapped file.
 ///
 /// Safety of `@unchecked Sendable`: `bytes` is written only inside `init(byteCount:fill:)`, before the object is
@@ -9,7 +11,8 @@ public final class WeightStorage: @unchecked Sendable {
 
   /// Memory of our own, filled once.
   public init(byteCount: Int, fill: (UnsafeMutableRawBufferPointer) -> Void) {
-    let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: byteCount, alignment: 64)
+    guard let address = lk_zeroed(Int64(byteCount)) else { preconditionFailure("no memory for \(byteCount) bytes of weights") }
+    let memory = UnsafeMutableRawBufferPointer(start: address, count: byteCount)
     fill(memory)
     bytes = UnsafeRawBufferPointer(memory)
     owner = nil
@@ -29,6 +32,6 @@ public final class WeightStorage: @unchecked Sendable {
   public var byteCount: Int { bytes.count }
 
   deinit {
-    if owner == nil { UnsafeMutableRawBufferPointer(mutating: bytes).deallocate() }
+    if owner == nil { lk_free_zeroed(UnsafeMutableRawPointer(mutating: bytes.baseAddress)) }
   }
 }
