@@ -58,10 +58,10 @@ LK_INLINE vi q_products(vi c, vq w, vq x) {
   return q_add16(c, _mm256_maddubs_epi16(_mm256_abs_epi8((__m256i)x), _mm256_sign_epi8((__m256i)w, (__m256i)x)));
 }
 LK_INLINE vq q8_weights(vq w) { return w; }
-LK_INLINE vi q8_start(vq x) { return (vi){0}; }
+LK_INLINE vi q8_start(__attribute__((unused)) vq x) { return (vi){0}; }
 #elif defined(LK_NEON_BUILD)
 LK_INLINE vi q_products(vi c, vq w, vq x) {
-#if defined(__ARM_FEATURE_DOTPROD)
+#if defined(LK_NEON_DOT_BUILD) || defined(__ARM_FEATURE_DOTPROD)
   return (vi)vdotq_s32((int32x4_t)c, (int8x16_t)w, (int8x16_t)x);
 #else
   int16x8_t low = vmull_s8(vget_low_s8((int8x16_t)w), vget_low_s8((int8x16_t)x));
@@ -70,7 +70,7 @@ LK_INLINE vi q_products(vi c, vq w, vq x) {
 #endif
 }
 LK_INLINE vq q8_weights(vq w) { return w; }
-LK_INLINE vi q8_start(vq x) { return (vi){0}; }
+LK_INLINE vi q8_start(__attribute__((unused)) vq x) { return (vi){0}; }
 #else
 LK_INLINE vi q_products(vi c, vq w, vq x) {
   typedef int16_t v16s __attribute__((vector_size(8 * W)));
@@ -79,7 +79,7 @@ LK_INLINE vi q_products(vi c, vq w, vq x) {
   return c;
 }
 LK_INLINE vq q8_weights(vq w) { return w; }
-LK_INLINE vi q8_start(vq x) { return (vi){0}; }
+LK_INLINE vi q8_start(__attribute__((unused)) vq x) { return (vi){0}; }
 #endif
 
 // int4: the low and the high halves of the bytes, each 0 ... 15, stand for −8 ... 7; the start takes the 8 away again.
