@@ -171,8 +171,10 @@ LK_INLINE void q_block(const int format, const int mr, const int nr, const lk_do
   for (int64_t k = 0; k < d->K; k += step) {
     const int64_t at = format == LK_INT8 ? k : k / 2;
     // Into the first-level cache: a block of few rows of few bytes fits there.
-    LK_UNROLL
-    for (int j = 0; at % 64 == 0 && j < nr; j++) __builtin_prefetch(w[0] + at * nr + distance + 64 * j, 0, 3);
+    if (at % 64 == 0) {
+      LK_UNROLL
+      for (int j = 0; j < nr; j++) __builtin_prefetch(w[0] + at * nr + distance + 64 * j, 0, 3);
+    }
     if (format == LK_INT8) {
       enum { PARTS = LK_INT8_GROUP / (4 * W) };
       vq xv[4][PARTS];
