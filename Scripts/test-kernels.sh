@@ -103,13 +103,13 @@ aarch64() {
     leave_out "other processors than this one; on x86-64 Linux, aarch64 is tested too"
     return
   fi
-  # Two compilers: gcc, and the clang that Swift brings.
+  # Two compilers: gcc, and the clang that Swift brings. Two processors: one without the dot-product extension, one with it.
   compile aarch64-gcc aarch64-linux-gnu-gcc -O2
   link aarch64-gcc aarch64-linux-gnu-gcc -static
   part "aarch64, gcc" qemu-aarch64 -cpu cortex-a53 $out/aarch64-gcc/driver
   compile aarch64-clang "$clang" --target=aarch64-linux-gnu -O2
   link aarch64-clang aarch64-linux-gnu-gcc -static
-  part "aarch64, clang" env LEGATO_ISA=neon qemu-aarch64 -cpu max $out/aarch64-clang/driver
+  part "aarch64, clang" env LEGATO_ISA=neon-dot qemu-aarch64 -cpu max $out/aarch64-clang/driver
 }
 
 mkdir -p $out

@@ -3,6 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#if defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
+#elif defined(__aarch64__) && defined(__APPLE__)
+#include <sys/sysctl.h>
+#endif
+
 extern const lk_kernel lk_kernels_scalar[LK_KERNEL_COUNT];
 #if defined(__x86_64__)
 extern const lk_kernel lk_kernels_avx2[LK_KERNEL_COUNT];
@@ -10,6 +16,19 @@ extern const lk_kernel lk_kernels_avx512[LK_KERNEL_COUNT];
 extern const lk_kernel lk_linear_avx512_vnni;
 #elif defined(__aarch64__)
 extern const lk_kernel lk_kernels_neon[LK_KERNEL_COUNT];
+extern const lk_kernel lk_kernels_neon_dot[LK_KERNEL_COUNT];
+
+static int has_dot_product(void) {
+#if defined(__linux__)
+  return (getauxval(AT_HWCAP) & 1ul << 20) != 0;  // HWCAP_ASIMDDP
+#elif defined(__APPLE__)
+  int has = 0;
+  size_t size = sizeof has;
+  return sysctlbyname("hw.optional.arm.FEAT_DotProd", &has, &size, 0, 0) == 0 && has;
+#else
+  return 0;
+#endif
+}
 #endif
 
 static int available(lk_isa isa) {
@@ -22,12 +41,13 @@ static int available(lk_isa isa) {
              __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
 #elif defined(__aarch64__)
     case LK_NEON: return 1;
+    case LK_NEON_DOT: return has_dot_product();
 #endif
     default: return 0;
   }
 }
 
-static const lk_isa every_isa[] = {LK_NEON, LK_AVX512, LK_AVX2, LK_SCALAR};
+static const lk_isa every_isa[] = {LK_NEON_DOT, LK_NEON, LK_AVX512, LK_AVX2, LK_SCALAR};
 
 const char *lk_isa_name(lk_isa isa) {
   switch (isa) {
@@ -35,6 +55,7 @@ const char *lk_isa_name(lk_isa isa) {
     case LK_AVX2: return "avx2";
     case LK_AVX512: return "avx512";
     case LK_NEON: return "neon";
+    case LK_NEON_DOT: return "neon-dot";
     default: return "unknown";
   }
 }
@@ -61,6 +82,7 @@ lk_kernel lk_kernel_for(lk_kernel_id id, lk_isa isa) {
     case LK_AVX512: return id == LK_LINEAR && __builtin_cpu_supports("avx512vnni") ? lk_linear_avx512_vnni : lk_kernels_avx512[id];
 #elif defined(__aarch64__)
     case LK_NEON: return lk_kernels_neon[id];
+    case LK_NEON_DOT: return lk_kernels_neon_dot[id];
 #endif
     default: return lk_kernels_scalar[id];
   }

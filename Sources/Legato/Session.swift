@@ -48,7 +48,7 @@ public final class Session {
     pending = group.package.codec.codec.delay
   }
 
-  /// "avx512", "avx2", "neon", "scalar".
+  /// "avx512", "avx2", "neon-dot", "neon", "scalar".
   public var instructionSet: String { group.engine.instructionSet }
   public var threads: Int { group.engine.threads }
 

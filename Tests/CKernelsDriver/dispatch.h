@@ -9,7 +9,7 @@ static int asked_for(const char *name) {
 
 // Fills `isas`: all there are, or the one of LEGATO_ISA.
 static void find_isas(void) {
-  for (lk_isa isa = LK_SCALAR; isa <= LK_NEON; isa++)
+  for (lk_isa isa = LK_SCALAR; isa <= LK_NEON_DOT; isa++)
     if (lk_kernel_for(LK_UNARY, isa) && asked_for(lk_isa_name(isa))) isas[isa_count++] = isa;
 }
 

@@ -15,6 +15,7 @@
 #include "numbers.h"
 #include "pool.h"
 #include "rows.h"
+#include "slots.h"
 
 static const struct {
   const char *name;
@@ -23,7 +24,7 @@ static const struct {
   {"dispatch", test_dispatch},   {"elementwise", test_elementwise}, {"rows", test_rows},
   {"products", test_products},   {"data", test_data},               {"attention", test_attention},
   {"convolution", test_convolution}, {"fourier", test_fourier},     {"numbers", test_numbers},
-  {"pool", test_pool},
+  {"slots", test_slots},         {"pool", test_pool},
 };
 
 static int known(const char *topic) {

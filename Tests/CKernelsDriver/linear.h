@@ -7,6 +7,7 @@ static const char *const format_names[] = {"f32", "bf16", "int8", "int4"};
 typedef struct {
   int64_t M, K, N, group;
   int format, activation, bias;
+  int64_t repeat;  // 0: no residual, -1: one without a gate, else rows that share a row of the gate
   int exact;  // inputs that rounding to int8 by groups does not change
 } linear_shape;
 
@@ -53,7 +54,7 @@ static int64_t linear_weights(const linear_shape *s, void **weights, float **sca
         bytes[n * row + k] = (uint8_t)q;
         *value = q * scale;
       } else {
-        const int q = (int)random_int(-7, 7);
+        const int q = (int)random_int(-8, 7);
         bytes[n * row + k / 2] |= (uint8_t)((q + 8) << (k & 1 ? 4 : 0));
         *value = q * scale;
       }
@@ -85,6 +86,8 @@ static void check_linear(linear_shape s) {
   const int64_t row = linear_weights(&s, &weights, &scales, values);
   // A row with NaN or infinity spoils itself alone.
   if (s.format < LK_INT8 && M > 2 && K > 0) x[1 * K + random_int(0, K - 1)] = NAN, x[2 * K + random_int(0, K - 1)] = INFINITY;
+  const int64_t gates = s.repeat > 0 ? (M + s.repeat - 1) / s.repeat : 0;
+  float *residual = normal_floats(M * N), *gate = normal_floats(gates * N);
   for (int64_t m = 0; m < M; m++)
     for (int64_t n = 0; n < N; n++) {
       const double *w = values + n * K;
@@ -98,33 +101,44 @@ static void check_linear(linear_shape s) {
       expected[m * N + n] = y;
       bound[m * N + n] = s.activation < 0 ? error : 1.15 * error + unary_bound(s.activation, sum, y);
       if (isinf(sum) && s.activation >= 0 && sum < 0 && (s.activation == LK_GELU || s.activation == LK_SILU)) expected[m * N + n] = NAN;
+      if (s.repeat) {
+        const double g = s.repeat > 0 ? gate[m / s.repeat * N + n] : 1, r = residual[m * N + n];
+        expected[m * N + n] = r + g * expected[m * N + n];
+        bound[m * N + n] = fabs(g) * bound[m * N + n] + 1.2e-7 * (fabs(r) + fabs(expected[m * N + n]));
+      }
     }
   trial t = trial_of(
-    LK_LINEAR, "linear", "%s, M %lld, K %lld, N %lld, group %lld, %s%s%s", format_names[s.format], (long long)M, (long long)K, (long long)N, (long long)s.group,
-    s.activation < 0 ? "no activation" : unary_names[s.activation], s.bias ? ", bias" : "", s.exact ? ", inputs that int8 holds" : "");
+    LK_LINEAR, "linear", "%s, M %lld, K %lld, N %lld, group %lld, %s%s%s%s", format_names[s.format], (long long)M, (long long)K, (long long)N, (long long)s.group,
+    s.activation < 0 ? "no activation" : unary_names[s.activation], s.bias ? ", bias" : "", s.exact ? ", inputs that int8 holds" : "",
+    s.repeat > 0 ? ", residual and gate" : s.repeat ? ", residual" : "");
   input_floats(&t, 0, x, M * K);
   input(&t, 1, weights, N * row, 1);
   if (s.bias) input_floats(&t, 2, bias, N);
   output(&t, 3, M * N, expected, bound);
   if (s.format >= LK_INT8) input_floats(&t, 4, scales, N * (K / s.group));
-  INTEGERS(&t, M, K, N, s.format, s.group, s.activation);
-  by_rows(&t, 0, 2, 0, 3);
+  if (s.repeat) input_floats(&t, 5, residual, M * N);
+  if (s.repeat > 0) input_floats(&t, 6, gate, gates * N);
+  INTEGERS(&t, M, K, N, s.format, s.group, s.activation, s.repeat);
+  if (s.repeat <= 1) by_rows(&t, 0, 2, 0, 3);
+  if (s.repeat) t.slot[5].per_row = 1;
+  if (s.repeat > 0) t.slot[6].per_row = 1;
   check(&t);
 }
 
 static void test_linear(void) {
   static const int activations[] = {-1, LK_GELU, LK_SILU, LK_RELU, LK_TANH, LK_SIGMOID, LK_SOFTPLUS};
-  static const int64_t Ks[] = {1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 33, 48, 64, 65, 96, 129, 256, 258, 768};
+  static const int64_t Ks[] = {1, 2, 3, 5, 7, 8, 9, 15, 16, 17, 31, 33, 48, 64, 65, 96, 128, 129, 256, 258, 384, 640, 768};
   static const int64_t Ns[] = {0, 1, 2, 3, 4, 5, 7, 8, 9, 11, 16, 17, 33, 65, 131};
   int turn = 0;
   for (int format = LK_F32; format <= LK_INT4; format++) {
     for (int k = 0; k < COUNT(Ks); k++)
       for (int n = k & 1; n < COUNT(Ns); n += 2) {
         const int64_t K = Ks[k];
-        linear_shape s = {.M = turn % 12, .K = K, .N = Ns[n], .format = format, .activation = activations[turn % COUNT(activations)], .bias = turn & 1, .exact = turn / 2 & 1};
+        linear_shape s = {.M = turn % 12, .K = K, .N = Ns[n], .format = format, .activation = activations[turn % COUNT(activations)], .bias = turn & 1, .exact = turn / 2 & 1, .repeat = turn % 5 - 1};
         // Groups that divide K: whole rows, the largest even one below, 32 and 2, in turn.
         s.group = K;
-        if (turn % 4 == 1 && K % 32 == 0) s.group = 32;
+        if (K % 32 == 0 && turn % 4) s.group = format == LK_INT8 && K % 64 == 0 ? 64 : 32;  // the groups of the kernels for whole numbers
+        else if (turn % 4 == 1 && K % 32 == 0) s.group = 32;
         if (turn % 4 == 2 && K % 2 == 0) s.group = 2;
         if (turn % 4 == 3 && K % 4 == 0) s.group = K / 2;
         if (turn % 4 == 3 && K % 3 == 0 && K / 3 % 2 == 0) s.group = K / 3;
@@ -137,6 +151,12 @@ static void test_linear(void) {
     check_linear((linear_shape){.M = 70, .K = 130, .N = 37, .group = 26, .format = format, .activation = -1, .bias = 1});
     check_linear((linear_shape){.M = 1, .K = 512, .N = 515, .group = 128, .format = format, .activation = -1});
   }
+  // The kernels for whole numbers: more rows than are rounded at once, the longest rows, and longer ones, which they leave to the others.
+  for (int64_t M = 1; M < 20; M += 3) {
+    check_linear((linear_shape){.M = M, .K = 16384, .N = 5, .group = 64, .format = LK_INT8, .activation = -1, .exact = 1});
+    check_linear((linear_shape){.M = M, .K = 384, .N = 70, .group = 32, .format = LK_INT4, .activation = LK_GELU, .exact = 1});
+  }
+  check_linear((linear_shape){.M = 2, .K = 16512, .N = 5, .group = 32, .format = LK_INT4, .activation = -1, .exact = 1});
   check_linear((linear_shape){.M = 3, .K = 0, .N = 5, .format = LK_F32, .activation = -1, .bias = 1});
   check_linear((linear_shape){.M = 3, .K = 0, .N = 5, .format = LK_BF16, .activation = -1});
 }

@@ -91,34 +91,45 @@ static void test_bf16(void) {
   expect(nearest, "bf16 is not the nearest");
 }
 
-// Scales are max / limit of a group, values the nearest multiples, the group's largest becomes the limit.
+// int8: scales are max / 127. int4: of the scale's values -8 ... 7, the nearest; the squared error is at most that of max / 7.
 static void check_quantized(int bits, int64_t rows, int64_t columns, int64_t group) {
-  const int limit = bits == 8 ? 127 : 7;
   const int64_t groups = columns / group, row = bits == 8 ? columns : (columns + 1) / 2;
-  float *x = normal_floats(rows * columns), *scales = floats(rows * groups + 1);
+  float *x = normal_floats(rows * columns), *scales = floats(rows * groups + 1), *back = floats(rows * columns + 1);
   uint8_t *out = keep(rows * row + 1, 1);
   for (int64_t k = 0; k < group && rows; k++) x[k] = 0;  // a group of zeros
-  out[rows * row] = 0xc3, scales[rows * groups] = -99;
+  out[rows * row] = 0xc3, scales[rows * groups] = back[rows * columns] = -99;
   if (bits == 8) lk_to_int8(x, (int8_t *)out, scales, rows, columns, group);
-  else lk_to_int4(x, out, scales, rows, columns, group);
-  int ok = out[rows * row] == 0xc3 && scales[rows * groups] == -99;
+  else lk_to_int4(x, out, scales, rows, columns, group), lk_from_int4(out, scales, back, rows, columns, group);
+  int ok = out[rows * row] == 0xc3 && scales[rows * groups] == -99 && back[rows * columns] == -99;
   for (int64_t g = 0; g < rows * groups; g++) {
-    const int64_t r = g / groups, first = g % groups * group;
+    const float *p = x + g * group;
     const double scale = scales[g];
     double max = 0, error = 0, plain = 0;
-    for (int64_t j = 0; j < group; j++) max = fmax(max, fabs(x[r * columns + first + j]));
-    for (int64_t k = first; k < first + group; k++) {
-      const double v = x[r * columns + k], unit = max > 0 ? max / limit : 1;
+    for (int64_t j = 0; j < group; j++) max = fmax(max, fabs((double)p[j]));
+    for (int64_t j = 0; j < group; j++) {
+      const int64_t r = g / groups, k = g % groups * group + j;
       const int q = bits == 8 ? (int8_t)out[r * row + k] : (out[r * row + k / 2] >> (k & 1 ? 4 : 0) & 15) - 8;
-      error += (q * scale - v) * (q * scale - v), plain += (rint(v / unit) * unit - v) * (rint(v / unit) * unit - v);
-      // int8 gives the largest value its whole range; int4 may cut it short where the others gain more by it.
-      if (bits == 8) ok &= scales[g] == (float)max / (float)limit && fabs(q * scale - v) <= 0.500001 * scale && abs(q) <= limit;
-      else ok &= fabs(q * scale - v) <= 0.500001 * fabs(scale) || q == -8 || q == 7;
+      const double nearest = scale == 0 ? 0 : fmin(fmax(p[j] / scale, bits == 8 ? -127 : -8), bits == 8 ? 127 : 7);
+      ok &= fabs(q - nearest) <= 0.50001;
+      if (bits == 4) ok &= back[r * columns + k] == (float)q * scales[g];
+      error += (q * scale - p[j]) * (q * scale - p[j]);
+      if (max > 0) plain += pow(nearbyint(p[j] / max * 7) * max / 7 - p[j], 2);
     }
-    if (bits == 4) ok &= error <= plain * 1.00001 + 1e-12 * max * max;
+    ok &= bits == 8 ? scales[g] == (float)max / 127.0f : error <= plain * 1.00001 + 1e-12;
   }
   expect(ok, "to int%d, %lld rows of %lld, groups of %lld", bits, (long long)rows, (long long)columns, (long long)group);
   release();
+}
+
+static void test_zeroed(void) {
+  for (int64_t bytes = 0; bytes < 5000; bytes += 1 + bytes / 2) {
+    char *p = lk_zeroed(bytes), any = 0;
+    for (int64_t j = 0; p && j < bytes; j++) any |= p[j], p[j] = 1;
+    expect(p && !any && (uintptr_t)p % 64 == 0, "%lld zeroed bytes", (long long)bytes);
+    lk_free_zeroed(p);
+  }
+  expect(!lk_zeroed(-1), "zeroed memory of a negative size");
+  lk_free_zeroed(0);
 }
 
 static void test_numbers(void) {
@@ -127,6 +138,7 @@ static void test_numbers(void) {
   test_generator("uniform", lk_uniform, uniform, 0, 1, 0xde770ef59ef8351f);
   test_generator("normal", lk_normal, normal, -7, 7, 0x420962281fc0099b);
   test_bf16();
+  test_zeroed();
   static const int64_t columns[] = {1, 2, 3, 6, 8, 15, 30, 64, 96, 130};
   for (int bits = 4; bits <= 8; bits += 4)
     for (int j = 0; j < COUNT(columns); j++)

@@ -26,8 +26,8 @@ struct lk_call {
   int32_t parallel;           // 0: the caller's thread alone, 1: split over the pool, more: into so many shares at most
 };
 
-// Instruction sets, slowest first. LEGATO_ISA=scalar|avx2|avx512|neon forces a slower one.
-typedef enum { LK_SCALAR = 0, LK_AVX2 = 1, LK_AVX512 = 2, LK_NEON = 3 } lk_isa;
+// Instruction sets, slowest first. LEGATO_ISA=scalar|avx2|avx512|neon|neon-dot forces a slower one.
+typedef enum { LK_SCALAR = 0, LK_AVX2 = 1, LK_AVX512 = 2, LK_NEON = 3, LK_NEON_DOT = 4 } lk_isa;
 lk_isa lk_best_isa(void);               // what this processor has, or what LEGATO_ISA asks for (if present)
 const char *lk_isa_name(lk_isa isa);
 

@@ -58,13 +58,10 @@ LK_INLINE vi q_products(vi c, vq w, vq x) {
   return q_add16(c, _mm256_maddubs_epi16(_mm256_abs_epi8((__m256i)x), _mm256_sign_epi8((__m256i)w, (__m256i)x)));
 }
 LK_INLINE vq q8_weights(vq w) { return w; }
-LK_INLINE vi q8_start(vq x) {
-  (void)x;
-  return (vi){0};
-}
+LK_INLINE vi q8_start(__attribute__((unused)) vq x) { return (vi){0}; }
 #elif defined(LK_NEON_BUILD)
 LK_INLINE vi q_products(vi c, vq w, vq x) {
-#if defined(__ARM_FEATURE_DOTPROD)
+#if defined(LK_NEON_DOT_BUILD) || defined(__ARM_FEATURE_DOTPROD)
   return (vi)vdotq_s32((int32x4_t)c, (int8x16_t)w, (int8x16_t)x);
 #else
   int16x8_t low = vmull_s8(vget_low_s8((int8x16_t)w), vget_low_s8((int8x16_t)x));
@@ -73,10 +70,7 @@ LK_INLINE vi q_products(vi c, vq w, vq x) {
 #endif
 }
 LK_INLINE vq q8_weights(vq w) { return w; }
-LK_INLINE vi q8_start(vq x) {
-  (void)x;
-  return (vi){0};
-}
+LK_INLINE vi q8_start(__attribute__((unused)) vq x) { return (vi){0}; }
 #else
 LK_INLINE vi q_products(vi c, vq w, vq x) {
   typedef int16_t v16s __attribute__((vector_size(8 * W)));
@@ -85,10 +79,7 @@ LK_INLINE vi q_products(vi c, vq w, vq x) {
   return c;
 }
 LK_INLINE vq q8_weights(vq w) { return w; }
-LK_INLINE vi q8_start(vq x) {
-  (void)x;
-  return (vi){0};
-}
+LK_INLINE vi q8_start(__attribute__((unused)) vq x) { return (vi){0}; }
 #endif
 
 // int4: the low and the high halves of the bytes, each 0 ... 15, stand for −8 ... 7; the start takes the 8 away again.
@@ -180,8 +171,10 @@ LK_INLINE void q_block(const int format, const int mr, const int nr, const lk_do
   for (int64_t k = 0; k < d->K; k += step) {
     const int64_t at = format == LK_INT8 ? k : k / 2;
     // Into the first-level cache: a block of few rows of few bytes fits there.
-    LK_UNROLL
-    for (int j = 0; at % 64 == 0 && j < nr; j++) __builtin_prefetch(w[0] + at * nr + distance + 64 * j, 0, 3);
+    if (at % 64 == 0) {
+      LK_UNROLL
+      for (int j = 0; j < nr; j++) __builtin_prefetch(w[0] + at * nr + distance + 64 * j, 0, 3);
+    }
     if (format == LK_INT8) {
       enum { PARTS = LK_INT8_GROUP / (4 * W) };
       vq xv[4][PARTS];

@@ -7,7 +7,7 @@ import CKernels
 public final class CPUEngine: Backend {
   public let threads: Int
   public let name = "cpu"
-  /// "avx512", "avx2", "neon", "scalar".
+  /// "avx512", "avx2", "neon-dot", "neon", "scalar".
   public let instructionSet: String
 
   let isa: lk_isa
