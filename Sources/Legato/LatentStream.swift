@@ -191,6 +191,13 @@ public final class LatentStream {
   }
 }
 
+extension LatentStream {
+  /// Bytes of the stream's state.
+  var stateByteCount: Int { state.byteCount }
+  /// Bytes of the copy to go back to, and of what stands beside it.
+  var checkpointByteCount: Int { checkpoint.count + 4 * dimension * MemoryLayout<Float>.stride }
+}
+
 // MARK: - Saving
 
 extension LatentStream {

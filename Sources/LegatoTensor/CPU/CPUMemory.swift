@@ -1,15 +1,31 @@
+import Synchronization
+
+/// How many bytes an engine's memory takes at present.
+final class MemoryCount: Sendable {
+  private let count = Atomic<Int>(0)
+
+  var bytes: Int { count.load(ordering: .relaxed) }
+  func add(_ bytes: Int) { count.add(bytes, ordering: .relaxed) }
+}
+
 /// Zeroed memory of the CPU engine, aligned for its kernels.
 final class CPUMemory {
   let pointer: UnsafeMutableRawPointer
   let byteCount: Int
+  private let count: MemoryCount
 
-  init(byteCount: Int) {
+  init(byteCount: Int, count: MemoryCount) {
     self.byteCount = byteCount
+    self.count = count
+    count.add(byteCount)
     pointer = .allocate(byteCount: max(byteCount, 64), alignment: 64)
     pointer.initializeMemory(as: UInt8.self, repeating: 0, count: max(byteCount, 64))
   }
 
-  deinit { pointer.deallocate() }
+  deinit {
+    count.add(-byteCount)
+    pointer.deallocate()
+  }
 }
 
 /// Where the values of a tensor of the CPU engine are.
@@ -25,8 +41,8 @@ final class CPUHandle {
 
   init(place: Place) { self.place = place }
 
-  convenience init<Element>(copying values: [Element]) {
-    let memory = CPUMemory(byteCount: values.count * MemoryLayout<Element>.stride)
+  convenience init<Element>(copying values: [Element], count: MemoryCount) {
+    let memory = CPUMemory(byteCount: values.count * MemoryLayout<Element>.stride, count: count)
     values.withUnsafeBytes {
       if let source = $0.baseAddress { memory.pointer.copyMemory(from: source, byteCount: $0.count) }
     }

@@ -14,7 +14,7 @@ public final class StreamState {
 
   /// A zeroed state tensor that belongs to this stream.
   public func make(_ shape: [Int]) -> StateTensor {
-    let memory = CPUMemory(byteCount: shape.reduce(1, *) * 4)
+    let memory = CPUMemory(byteCount: shape.reduce(1, *) * 4, count: engine.memory)
     memories.append(memory)
     return StateTensor(
       tensor: Tensor(
