@@ -2,15 +2,17 @@
 
 SWIFT ?= swift
 SEED  ?= 3
+PREFIX ?= out/c
 LEGATO = .build/release/legato
 # Tests have a build folder of their own: with other flags in the same one, demo and test would undo each other.
 TEST_FLAGS = -c release -Xswiftc -enable-testing --scratch-path .build/tests
 
-.PHONY: help swift legato demo test test-dependencies torch example gpu-bundle format lint clean
+.PHONY: help swift legato demo test test-dependencies torch example c-library gpu-bundle format lint clean
 
 help:
 	@echo "make demo    build, then write out/demo.wav and out/demo.png from the package that ships"
 	@echo "make test    set up what the tests need, then run them all"
+	@echo "make c-library   build legato.h's library for C and C++, into PREFIX=$(PREFIX)"
 	@echo "make torch   set up libtorch, which training needs (TORCH_DIR=... uses an installation)"
 	@echo "make gpu-bundle  pack what training on a CUDA machine without Swift needs (Documentation/gpu.md)"
 	@echo "make format  lay out the sources;  make lint  check the layout"
@@ -35,8 +37,17 @@ test: swift test-dependencies
 	$(SWIFT) build --build-tests $(TEST_FLAGS)
 	$(SWIFT) test $(TEST_FLAGS) --skip-build
 
+# The examples of the README, and the one in C, which plays ten seconds.
 example: swift
 	$(SWIFT) build $(TEST_FLAGS) --product LegatoExample
+	$(SWIFT) build $(TEST_FLAGS) --product LegatoC
+	@mkdir -p out
+	cc -std=c99 -O2 -Wall -Wextra -Wpedantic -Werror Examples/C/play.c -I Sources/CLegato/include \
+	  -L .build/tests/release -lLegatoC -lpthread -Wl,-rpath,$(CURDIR)/.build/tests/release -o out/play
+	out/play Models/legato-first out/play.wav --seconds 10
+
+c-library: swift
+	@SWIFT="$(SWIFT)" PREFIX="$(PREFIX)" Scripts/c-library.sh
 
 torch:
 	@Plugins/Torch/setup.sh

@@ -71,7 +71,7 @@ let package = Package(
       swiftSettings: strict),
     .testTarget(
       name: "LegatoRealtimeTests",
-      dependencies: ["CLegato", "Legato", "LegatoAudio", "LegatoC", "LegatoCodecs", "LegatoModels", "LegatoTensor"],
+      dependencies: ["Legato", "LegatoAudio", "LegatoCodecs", "LegatoModels", "LegatoTensor"],
       exclude: ["Programs"], swiftSettings: strict),
     .testTarget(
       name: "LegatoEvaluationTests",

@@ -24,6 +24,8 @@ public final class LatentStream {
   private let fingerprint: UInt64
   /// The latent drawn or fed last, `[dimension]`, normalised: what the next is made from.
   public private(set) var latent: [Float]
+  /// Of the style that is being taken, where it was prepared.
+  private var prepared: PreparedStyle?
   private let noise: UnsafeMutableBufferPointer<Float>
   private let checkpoint: UnsafeMutableRawBufferPointer
   private var checkpointLatent: [Float]
@@ -65,8 +67,8 @@ public final class LatentStream {
     self.dimension = dimension
     fingerprint = model.fingerprint
     start = model.start.floats()
-    latent = start
-    checkpointLatent = start
+    latent = start.map { $0 }
+    checkpointLatent = start.map { $0 }
     noise = .allocate(capacity: dimension)
     noise.initialize(repeating: 0)
     checkpoint = .allocate(byteCount: state.byteCount, alignment: 64)
@@ -120,13 +122,39 @@ public final class LatentStream {
 
   /// Puts the style's sinks in place: the next latent hears them. One of another model is not taken.
   private func takeStyle() {
-    if let style = options.style, !style.fits(model) { options.style = nil }
-    for (index, values) in model.backbone.sinks(of: options.style).enumerated() {
-      _ = backbone.input(3 + index).update(fromContentsOf: values)
+    let prepared = prepared ?? PreparedStyle(options.style, of: model)
+    if !prepared.fits { options.style = nil }
+    for index in prepared.sinks.indices {
+      _ = backbone.input(3 + index).update(fromContentsOf: prepared.sinks[index])
     }
-    start = (options.style?.weights.first { $0.name == model.start.name } ?? model.start).floats()
-    if checkpointPosition == 0 { checkpointLatent = start }
-    if position == 0 { latent = start }
+    // Value by value: sharing the storage would allocate at the next write, when nothing may.
+    for index in 0..<dimension {
+      start[index] = prepared.start[index]
+      if checkpointPosition == 0 { checkpointLatent[index] = start[index] }
+      if position == 0 { latent[index] = start[index] }
+    }
+  }
+
+  /// Sets options without allocation, whatever their style: it was prepared before.
+  func take(_ options: GenerationOptions, prepared: PreparedStyle) {
+    self.prepared = prepared
+    self.options = options
+    self.prepared = nil
+  }
+
+  /// What a stream plays of a style.
+  struct PreparedStyle: Sendable {
+    let sinks: [[Float]]
+    let start: [Float]
+    /// False where the style is another model's: what stands here is then the model's own.
+    let fits: Bool
+
+    init(_ style: Style?, of model: ContinuousModel) {
+      fits = style?.fits(model) ?? true
+      let style = fits ? style : nil
+      sinks = model.backbone.sinks(of: style)
+      start = (style?.weights.first { $0.name == model.start.name } ?? model.start).floats()
+    }
   }
 
   /// Runs the backbone on the last latent, turned up by the feedback gain and mixed with context noise.
@@ -212,7 +240,7 @@ extension LatentStream {
 
   public func save() -> Snapshot {
     Snapshot(
-      fingerprint: fingerprint, state: state.save(), latent: latent, position: position, draws: draws)
+      fingerprint: fingerprint, state: state.save(), latent: latent.map { $0 }, position: position, draws: draws)
   }
 
   /// Throws ``GenerationError`` where the snapshot belongs to another model.
@@ -220,7 +248,7 @@ extension LatentStream {
     guard snapshot.fingerprint == fingerprint, state.restore(snapshot.state) else {
       throw GenerationError("the saved state belongs to another model")
     }
-    latent = snapshot.position == 0 ? start : snapshot.latent
+    latent = (snapshot.position == 0 ? start : snapshot.latent).map { $0 }
     position = snapshot.position
     draws = snapshot.draws
     saveCheckpoint()

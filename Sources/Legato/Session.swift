@@ -32,6 +32,11 @@ public final class Session {
     set { exclusively { latents.options = newValue } }
   }
 
+  /// Sets options without allocation.
+  func take(_ options: GenerationOptions, prepared: LatentStream.PreparedStyle) {
+    exclusively { latents.take(options, prepared: prepared) }
+  }
+
   public var sampleRate: Int { package.codec.codec.sampleRate }
   public var channels: Int { package.codec.codec.channels }
   /// Samples of one frame, in each channel.

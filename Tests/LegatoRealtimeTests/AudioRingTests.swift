@@ -17,7 +17,8 @@ import Testing
       for reading in 1...depth + 1 {
         let ring = AudioRing(channels: 2, depth: depth)
         #expect(ring.capacity >= depth && ring.capacity & (ring.capacity - 1) == 0)
-        var (producer, consumer) = (ring.takeProducer(), ring.takeConsumer())
+        var producer = ring.takeProducer()
+        var consumer = ring.takeConsumer()
         let (input, output) = (
           PlanarMemory(channels: 2, capacity: writing), PlanarMemory(channels: 2, capacity: reading)
         )
@@ -56,22 +57,27 @@ import Testing
 
   @Test func discardedSamplesAreSkippedAndKeptFromSnapshots() {
     let ring = AudioRing(channels: 2, depth: 6)
-    var (producer, consumer) = (ring.takeProducer(), ring.takeConsumer())
+    var producer = ring.takeProducer()
+    var consumer = ring.takeConsumer()
     let memory = PlanarMemory(channels: 2, capacity: 8)
     Self.count(memory, from: 0, 5)
-    #expect(producer.write(memory.rows, frames: 5))
-    #expect(consumer.read(into: memory.rows, frames: 2) == 2)
-    #expect(producer.waiting() == [[2, 3, 4], [-2, -3, -4]])
+    var took = producer.write(memory.rows, frames: 5)
+    var got = consumer.read(into: memory.rows, frames: 2)
+    var waiting = producer.waiting()
+    #expect(took && got == 2 && waiting == [[2, 3, 4], [-2, -3, -4]])
     producer.discard()
-    #expect(producer.waiting() == [[], []] && ring.count == 0)
+    (waiting, took) = (producer.waiting(), ring.count == 0)
+    #expect(waiting == [[], []] && took)
     // They take up room until the reader has passed them.
-    #expect(producer.room == 3)
+    var room = producer.room
+    #expect(room == 3)
     Self.count(memory, from: 10, 3)
-    #expect(producer.write(memory.rows, frames: 3) && producer.room == 0 && ring.count == 3)
-    #expect(producer.waiting() == [[10, 11, 12], [-10, -11, -12]])
-    #expect(consumer.read(into: memory.rows, frames: 8) == 3)
-    #expect(memory.rows[0][0] == 10 && memory.rows[1][2] == -12)
-    #expect(producer.room == 6)
+    took = producer.write(memory.rows, frames: 3)
+    (waiting, room) = (producer.waiting(), producer.room)
+    #expect(took && room == 0 && ring.count == 3 && waiting == [[10, 11, 12], [-10, -11, -12]])
+    got = consumer.read(into: memory.rows, frames: 8)
+    room = producer.room
+    #expect(got == 3 && room == 6 && memory.rows[0][0] == 10 && memory.rows[1][2] == -12)
   }
 
   /// Two threads at full speed: every frame arrives once and in order. Run by `Scripts/check-threads.sh` under

@@ -12,7 +12,8 @@ import Synchronization
 ///
 /// ```swift
 /// let ring = AudioRing(channels: 2, depth: 4096)
-/// var (producer, consumer) = (ring.takeProducer(), ring.takeConsumer())
+/// var producer = ring.takeProducer()  // goes to one thread
+/// var consumer = ring.takeConsumer()  // and this to another
 /// ```
 public final class AudioRing: Sendable {
   public let channels: Int

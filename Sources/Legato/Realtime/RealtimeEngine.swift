@@ -2,6 +2,17 @@ import LegatoAudio
 import LegatoModels
 import Synchronization
 
+/// Options with their style worked out, so that the engine takes them without allocation.
+struct LiveOptions: Sendable {
+  var options: GenerationOptions
+  var style: LatentStream.PreparedStyle
+
+  init(_ options: GenerationOptions, of model: ContinuousModel) {
+    self.options = options
+    style = LatentStream.PreparedStyle(options.style, of: model)
+  }
+}
+
 /// What a stream's engine shares with other threads.
 final class EngineShared: Sendable {
   /// What is known once the session is made.
@@ -14,7 +25,7 @@ final class EngineShared: Sendable {
   let ring: AudioRing
   /// Locked only while the stream is being made.
   let ready = Mutex<Ready?>(nil)
-  let options = Mailbox<GenerationOptions>()
+  let options = Mailbox<LiveOptions>()
   let isStarted = Atomic<Bool>(false)
   let isPaused = Atomic<Bool>(false)
   let isStopped = Atomic<Bool>(false)
@@ -122,7 +133,7 @@ final class RealtimeEngine {
     return true
   }
 
-  private func takeOptions() { shared.options.take { session.options = $0 } }
+  private func takeOptions() { shared.options.take { session.take($0.options, prepared: $0.style) } }
 
   private func takeCommand() {
     guard shared.command.load(ordering: .relaxed) != nil,

@@ -15,8 +15,8 @@
 // as long as the kernel likes in the callback, and a frame is long against a quarter of itself. Looking costs
 // some twenty microseconds a second.
 //
-// From the first frame on the engine allocates nothing and locks nothing up to its write to the ring. Exceptions are what a
-// controller asks for: another style (a few kilobytes of sinks), prompt, save, restore.
+// From the first frame on the engine allocates nothing, frees nothing and locks nothing up to its write to the ring, whatever
+// options change. Exceptions are prompt, save and restore, when a controller asks for them.
 //
 // The last reference must not be dropped by the audio thread: what it drops, it frees, and it waits for the engine's end.
 import LegatoAudio
@@ -57,7 +57,7 @@ public final class RealtimeStream: Sendable {
   private let control: Mutex<Control>
 
   private struct Control {
-    var options: GenerationOptions
+    var live: LiveOptions
     var isStopped = false
   }
 
@@ -109,7 +109,7 @@ public final class RealtimeStream: Sendable {
       }
       EngineThread.sleep(nanoseconds: 500_000)
     }
-    control = Mutex(Control(options: options))
+    control = Mutex(Control(live: LiveOptions(options, of: package.model)))
   }
 
   deinit { stop() }
@@ -209,23 +209,28 @@ extension RealtimeStream {
   public func resume() throws { try controlled { _ in shared.isPaused.store(false, ordering: .relaxed) } }
 
   /// What the next frame that is made will be made with.
-  public var options: GenerationOptions { control.withLock { $0.options } }
+  public var options: GenerationOptions { control.withLock { $0.live.options } }
 
   /// Changes options while the music plays. Throws ``GenerationError``, and changes nothing, where one is out of its range.
   public func update(_ change: (inout GenerationOptions) throws -> Void) throws {
     try controlled { control in
-      var options = control.options
+      var options = control.live.options
       try change(&options)
       try Self.check(options, for: package)
-      control.options = options
-      shared.options.post(options)
+      if options.style == control.live.options.style {
+        control.live.options = options
+      } else {
+        control.live = LiveOptions(options, of: package.model)
+      }
+      shared.options.post(control.live)
     }
   }
 
   /// Makes the music continue a recording (``Session/prompt(_:keepsStyle:)``) at once: what waits in the ring is dropped.
   public func prompt(_ audio: [[Float]], keepsStyle: Bool = false) throws {
     try controlled { control in
-      control.options = try shared.perform { engine in try engine.prompt(audio, keepsStyle: keepsStyle) }
+      let options = try shared.perform { engine in try engine.prompt(audio, keepsStyle: keepsStyle) }
+      control.live = LiveOptions(options, of: package.model)
     }
   }
 
@@ -238,7 +243,8 @@ extension RealtimeStream {
   /// What waits in the ring is dropped. Throws ``GenerationError``, and changes nothing, where it belongs to another package.
   public func restore(_ snapshot: Snapshot) throws {
     try controlled { control in
-      control.options = try shared.perform { engine in try engine.restore(snapshot) }
+      let options = try shared.perform { engine in try engine.restore(snapshot) }
+      control.live = LiveOptions(options, of: package.model)
     }
   }
 
