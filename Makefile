@@ -3,6 +3,7 @@
 SWIFT ?= swift
 SEED  ?= 3
 PREFIX ?= out/c
+C_COMPILER ?= $(shell command -v cc || command -v clang)
 LEGATO = .build/release/legato
 # Tests have a build folder of their own: with other flags in the same one, demo and test would undo each other.
 TEST_FLAGS = -c release -Xswiftc -enable-testing --scratch-path .build/tests
@@ -42,7 +43,7 @@ example: swift
 	$(SWIFT) build $(TEST_FLAGS) --product LegatoExample
 	$(SWIFT) build $(TEST_FLAGS) --product LegatoC
 	@mkdir -p out
-	cc -std=c99 -O2 -Wall -Wextra -Wpedantic -Werror Examples/C/play.c -I Sources/CLegato/include \
+	$(C_COMPILER) -std=c99 -O2 -Wall -Wextra -Wpedantic -Werror Examples/C/play.c -I Sources/CLegato/include \
 	  -L .build/tests/release -lLegatoC -lpthread -Wl,-rpath,$(CURDIR)/.build/tests/release -o out/play
 	out/play Models/legato-first out/play.wav --seconds 10
 

@@ -37,7 +37,8 @@ let package = Package(
     // The same for C and C++: legato.h, and a dynamic library (`make c-library`).
     .target(name: "CLegato"),
     .target(
-      name: "LegatoC", dependencies: ["CLegato", "Legato", "LegatoCodecs", "LegatoModels"], swiftSettings: strict),
+      name: "LegatoC", dependencies: ["CLegato", "Legato", "LegatoCodecs", "LegatoModels"],
+      swiftSettings: strict),
 
     // Training and tools.
     .target(name: "LegatoTorch", dependencies: ["CTorchAPI", "LegatoTensor"], swiftSettings: strict),
@@ -82,7 +83,8 @@ let package = Package(
     .testTarget(
       name: "LegatoCLITests",
       dependencies: [
-        "Legato", "LegatoAudio", "LegatoCLI", "LegatoCodecs", "LegatoEvaluation", "LegatoModels", "LegatoTensor",
+        "Legato", "LegatoAudio", "LegatoCLI", "LegatoCodecs", "LegatoEvaluation", "LegatoModels",
+        "LegatoTensor",
         "LegatoTraining",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: strict),

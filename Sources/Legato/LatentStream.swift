@@ -240,7 +240,8 @@ extension LatentStream {
 
   public func save() -> Snapshot {
     Snapshot(
-      fingerprint: fingerprint, state: state.save(), latent: latent.map { $0 }, position: position, draws: draws)
+      fingerprint: fingerprint, state: state.save(), latent: latent.map { $0 }, position: position,
+      draws: draws)
   }
 
   /// Throws ``GenerationError`` where the snapshot belongs to another model.

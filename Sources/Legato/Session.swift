@@ -133,7 +133,8 @@ public final class Session {
   /// - Parameter output: a pointer for each channel, each to room for ``samplesPerFrame`` samples.
   /// - Returns: how many samples were written to each.
   public func render(into output: UnsafeBufferPointer<UnsafeMutablePointer<Float>>) -> Int {
-    precondition(output.count == channels, "Session.render: \(output.count) channels where \(channels) are made")
+    precondition(
+      output.count == channels, "Session.render: \(output.count) channels where \(channels) are made")
     return exclusively {
       let (samples, skipped) = step()
       guard let source = samples.baseAddress else { return 0 }
@@ -179,7 +180,8 @@ public final class Session {
   public func save() -> Snapshot {
     exclusively {
       Snapshot(
-        codecHash: package.codec.hash, latents: latents.save(), decoder: decoderState.save(), pending: pending)
+        codecHash: package.codec.hash, latents: latents.save(), decoder: decoderState.save(), pending: pending
+      )
     }
   }
 

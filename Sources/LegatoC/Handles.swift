@@ -53,7 +53,8 @@ struct Failure: Error {
 /// Runs a call: its failure becomes a status and the thread's message.
 ///
 /// - Parameter otherwise: status of errors that bring none of their own.
-func reporting(_ otherwise: legato_status = LEGATO_ERROR_ARGUMENT, _ body: () throws -> Void) -> legato_status {
+func reporting(_ otherwise: legato_status = LEGATO_ERROR_ARGUMENT, _ body: () throws -> Void) -> legato_status
+{
   do {
     try body()
     return LEGATO_OK
@@ -73,7 +74,8 @@ func object<Object: AnyObject>(_ handle: OpaquePointer?, _ what: String) throws 
 }
 
 /// Copies as much of a structure as the caller has room for, its size excepted, which stays the caller's.
-func fill<Structure>(_ target: UnsafeMutablePointer<Structure>?, _ what: String, with value: Structure) throws {
+func fill<Structure>(_ target: UnsafeMutablePointer<Structure>?, _ what: String, with value: Structure) throws
+{
   guard let target else { throw Failure.null(what) }
   let size = UnsafeRawPointer(target).load(as: Int.self)
   let (least, most) = (MemoryLayout<Int>.size, MemoryLayout<Structure>.size)

@@ -22,7 +22,8 @@ public func streamCreate(
     streamOptionsInit(&wanted)
     if let options {
       guard options.pointee.size >= wanted.size else {
-        throw Failure(LEGATO_ERROR_ARGUMENT, "options->size is not set: call legato_stream_options_init first")
+        throw Failure(
+          LEGATO_ERROR_ARGUMENT, "options->size is not set: call legato_stream_options_init first")
       }
       wanted = options.pointee
     }
@@ -46,7 +47,8 @@ private func style(named name: UnsafePointer<CChar>, in package: ModelPackage) t
     let known = package.styles.map(\.name).joined(separator: ", ")
     throw Failure(
       LEGATO_ERROR_ARGUMENT,
-      "there is no style '\(name)'; the package has \(known.isEmpty ? "none" : known), and 'none' is the model without one")
+      "there is no style '\(name)'; the package has \(known.isEmpty ? "none" : known), and 'none' is the model without one"
+    )
   }
   return style
 }
@@ -95,7 +97,9 @@ public func streamWaitUntilFull(_ stream: OpaquePointer?, _ seconds: Double) -> 
 public func streamPause(_ stream: OpaquePointer?) -> legato_status { controlling(stream) { try $0.pause() } }
 
 @_cdecl("legato_stream_resume")
-public func streamResume(_ stream: OpaquePointer?) -> legato_status { controlling(stream) { try $0.resume() } }
+public func streamResume(_ stream: OpaquePointer?) -> legato_status {
+  controlling(stream) { try $0.resume() }
+}
 
 @_cdecl("legato_stream_stop")
 public func streamStop(_ stream: OpaquePointer?) -> legato_status { controlling(stream) { $0.stop() } }
@@ -146,9 +150,13 @@ public func streamPullInterleaved(
 // MARK: - Parameters
 
 @_cdecl("legato_stream_set")
-public func streamSet(_ stream: OpaquePointer?, _ parameter: legato_parameter, _ value: Double) -> legato_status {
+public func streamSet(_ stream: OpaquePointer?, _ parameter: legato_parameter, _ value: Double)
+  -> legato_status
+{
   controlling(stream) { stream in
-    guard value.isFinite, abs(value) < 1e6 else { throw Failure(LEGATO_ERROR_ARGUMENT, "the value is \(value)") }
+    guard value.isFinite, abs(value) < 1e6 else {
+      throw Failure(LEGATO_ERROR_ARGUMENT, "the value is \(value)")
+    }
     try stream.update { options in
       switch parameter {
       case LEGATO_TEMPERATURE: options.temperature = Float(value)
@@ -195,7 +203,8 @@ public func streamSetStyle(_ stream: OpaquePointer?, _ name: UnsafePointer<CChar
 
 @_cdecl("legato_stream_prompt")
 public func streamPrompt(
-  _ stream: OpaquePointer?, _ channels: UnsafePointer<UnsafePointer<Float>?>?, _ frames: Int64, _ keepStyle: Int32
+  _ stream: OpaquePointer?, _ channels: UnsafePointer<UnsafePointer<Float>?>?, _ frames: Int64,
+  _ keepStyle: Int32
 ) -> legato_status {
   controlling(stream) { stream in
     guard let channels else { throw Failure.null("channels") }
@@ -220,15 +229,19 @@ public func streamSave(
       // A full ring more than waits now is enough at any time.
       size.pointee = bytes.count + stream.largestBlock * stream.channels * MemoryLayout<Float>.stride
       if !hadBuffer { return }
-      throw Failure(LEGATO_ERROR_BUFFER, "the buffer is too small for the state; \(size.pointee) bytes are enough")
+      throw Failure(
+        LEGATO_ERROR_BUFFER, "the buffer is too small for the state; \(size.pointee) bytes are enough")
     }
-    bytes.withUnsafeBytes { if let source = $0.baseAddress { buffer.copyMemory(from: source, byteCount: $0.count) } }
+    bytes.withUnsafeBytes {
+      if let source = $0.baseAddress { buffer.copyMemory(from: source, byteCount: $0.count) }
+    }
     size.pointee = bytes.count
   }
 }
 
 @_cdecl("legato_stream_restore")
-public func streamRestore(_ stream: OpaquePointer?, _ state: UnsafeRawPointer?, _ size: Int) -> legato_status {
+public func streamRestore(_ stream: OpaquePointer?, _ state: UnsafeRawPointer?, _ size: Int) -> legato_status
+{
   controlling(stream, LEGATO_ERROR_STATE) { stream in
     guard let state else { throw Failure.null("state") }
     guard size > 0 else { throw Failure(LEGATO_ERROR_ARGUMENT, "size is \(size)") }

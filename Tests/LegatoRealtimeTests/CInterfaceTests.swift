@@ -26,10 +26,17 @@ import Testing
     }
   }()
 
+  /// What compiles C here: Swift itself brings a clang.
+  static func compiler(_ names: [String]) -> String {
+    names.first { (try? run(["sh", "-c", "command -v \($0)"]).status) == 0 } ?? names[0]
+  }
+  static let c = compiler(["cc", "clang", "gcc"])
+  static let cPlusPlus = compiler(["c++", "clang++", "g++"])
+
   static func run(_ arguments: [String], in folder: URL = root) throws -> Result {
     let file = FileManager.default.temporaryDirectory.appendingPathComponent("\(UUID().uuidString).out")
     defer { try? FileManager.default.removeItem(at: file) }
-    FileManager.default.createFile(atPath: file.path, contents: nil)
+    _ = FileManager.default.createFile(atPath: file.path, contents: nil)
     let handle = try FileHandle(forWritingTo: file)
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
@@ -52,15 +59,17 @@ import Testing
     let program = folder.appendingPathComponent("program").path
     let result = try run(
       [
-        "cc", "-std=\(standard)", "-O1", "-Wall", "-Wextra", "-Wpedantic", "-Werror", source, "-I",
-        "Sources/CLegato/include", "-L", library.path, "-lLegatoC", "-Wl,-rpath,\(library.path)", "-o", program,
+        c, "-std=\(standard)", "-O1", "-Wall", "-Wextra", "-Wpedantic", "-Werror", source, "-I",
+        "Sources/CLegato/include", "-L", library.path, "-lLegatoC", "-Wl,-rpath,\(library.path)", "-o",
+        program,
       ] + (standard.hasPrefix("gnu") ? ["-rdynamic"] : []) + ["-lpthread", "-lm"])
     #expect(result.status == 0, "\(result.output)")
     return program
   }
 
   static func withFolder<Value>(_ body: (URL) throws -> Value) throws -> Value {
-    let folder = FileManager.default.temporaryDirectory.appendingPathComponent("legato-c-\(UUID().uuidString)")
+    let folder = FileManager.default.temporaryDirectory.appendingPathComponent(
+      "legato-c-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(at: folder) }
     return try body(folder)
@@ -69,7 +78,8 @@ import Testing
   @Test(arguments: [("c", "c99"), ("c", "c17"), ("c++", "c++11"), ("c++", "c++20")])
   func theHeaderCompiles(language: String, standard: String) throws {
     let result = try Self.run([
-      language == "c" ? "cc" : "c++", "-std=\(standard)", "-Wall", "-Wextra", "-Wpedantic", "-Werror",
+      language == "c" ? Self.c : Self.cPlusPlus, "-std=\(standard)", "-Wall", "-Wextra", "-Wpedantic",
+      "-Werror",
       "-fsyntax-only", "-x", language, "Sources/CLegato/include/legato.h",
     ])
     #expect(result.status == 0, "\(result.output)")
@@ -78,7 +88,8 @@ import Testing
   @Test func theContractHolds() throws {
     try Self.withFolder { folder in
       try Tiny.write(to: folder.path + "/tiny", styles: ["calm", "wild"])
-      let program = try Self.compiled("Tests/LegatoRealtimeTests/Programs/contract.c", standard: "c99", into: folder)
+      let program = try Self.compiled(
+        "Tests/LegatoRealtimeTests/Programs/contract.c", standard: "c99", into: folder)
       let result = try Self.run([program, folder.path + "/tiny"])
       #expect(result.status == 0 && !result.crashed, "\(result.output)")
       #expect(result.output == "0 failures\n")
@@ -98,21 +109,28 @@ import Testing
 
       // As fast as possible nothing may be missing, whatever the machine does; then it is a session's music.
       let fast = try Self.run([program, shippedPackage, file, "--seconds", "2", "--fast", "--threads", "1"])
-      #expect(fast.status == 0 && fast.output.contains("96000 samples of 2 channels, 0 underruns"), "\(fast.output)")
+      #expect(
+        fast.status == 0 && fast.output.contains("96000 samples of 2 channels, 0 underruns"), "\(fast.output)"
+      )
       let sound = try AudioFile.read(file)
       #expect(sound.sampleRate == 48_000 && sound.channels.map(\.count) == [96_000, 96_000])
       #expect(sound.channels.joined().contains { abs($0) > 0.01 })
 
-      for wrong in [[], ["/no/package", file], [shippedPackage, file, "--what", "1"], [shippedPackage, folder.path, "--seconds", "0.1", "--fast"]] {
+      for wrong in [
+        [], ["/no/package", file], [shippedPackage, file, "--what", "1"],
+        [shippedPackage, folder.path, "--seconds", "0.1", "--fast"],
+      ] {
         let failed = try Self.run([program] + wrong)
-        #expect(failed.status != 0 && !failed.crashed && failed.output.hasPrefix("play: "), "\(failed.output)")
+        #expect(
+          failed.status != 0 && !failed.crashed && failed.output.hasPrefix("play: "), "\(failed.output)")
       }
     }
   }
 
   // Only glibc lets a program count the library's calls of malloc.
   #if os(Linux) && canImport(Glibc)
-    @Test(arguments: [1, 3]) func fromTheSecondSecondOnNothingIsAllocatedAndNothingLocked(threads: Int) throws {
+    @Test(arguments: [1, 3]) func fromTheSecondSecondOnNothingIsAllocatedAndNothingLocked(threads: Int) throws
+    {
       try Self.withFolder { folder in
         let program = try Self.compiled(
           "Tests/LegatoRealtimeTests/Programs/allocations.c", standard: "gnu11", into: folder)

@@ -124,7 +124,9 @@ import Testing
     options.style = package.styles[0]
     let stream = try Self.started(package, options)
     let bytes = try stream.save().bytes
-    for damaged in [[], Array(bytes.prefix(40)), Array(bytes.dropLast()), bytes + [0], [UInt8](repeating: 255, count: 200)] {
+    for damaged in [
+      [], Array(bytes.prefix(40)), Array(bytes.dropLast()), bytes + [0], [UInt8](repeating: 255, count: 200),
+    ] {
       #expect(throws: GenerationError.self) { try RealtimeStream.Snapshot(bytes: damaged) }
     }
     for place in stride(from: 0, to: bytes.count, by: bytes.count / 50) {
@@ -135,7 +137,8 @@ import Testing
     let snapshot = try RealtimeStream.Snapshot(bytes: bytes)
     // Other weights, another codec, the same without the style.
     for other in [
-      try Tiny.package(seed: 3, styles: ["one"]), try Tiny.package(codecSeed: 4, styles: ["one"]), try Tiny.package(),
+      try Tiny.package(seed: 3, styles: ["one"]), try Tiny.package(codecSeed: 4, styles: ["one"]),
+      try Tiny.package(),
     ] {
       let theirs = try Self.started(other, .init(seed: 1))
       #expect(throws: GenerationError.self) { try theirs.restore(snapshot) }
@@ -239,7 +242,9 @@ import Testing
     #expect(stream.options == .init(seed: 3))
     let memory = PlanarMemory(channels: 2, capacity: stream.largestBlock + 1)
     let mono = PlanarMemory(channels: 1, capacity: 64)
-    #expect(throws: PullError.badBlock) { try stream.pull(into: memory.rows, frames: stream.largestBlock + 1) }
+    #expect(throws: PullError.badBlock) {
+      try stream.pull(into: memory.rows, frames: stream.largestBlock + 1)
+    }
     #expect(throws: PullError.badBlock) { try stream.pull(into: memory.rows, frames: -1) }
     #expect(throws: PullError.badBlock) { try stream.pull(into: mono.rows, frames: 64) }
     #expect(try stream.pull(into: memory.rows, frames: 0) == 0)
@@ -325,4 +330,42 @@ private final class Counts: Sendable {
   var refused: Int { counts.withLock { $0.refused } }
   func add(music: Int) { counts.withLock { $0.music += music } }
   func addRefused() { counts.withLock { $0.refused += 1 } }
+}
+
+/// The adapter for tasks.
+@Suite struct ChunksTests {
+  @Test func asynchronousChunksAreTheSameMusic() async throws {
+    let package = try Tiny.package()
+    let expected = reference(package, .init(seed: 6), samples: 10_000)
+    let stream = try RealtimeStreamTests.started(package, .init(seed: 6))
+    var heard: [[Float]] = [[], []]
+    for try await chunk in try stream.chunks(of: 1000) {
+      for c in 0..<2 { heard[c] += chunk[c] }
+      if heard[0].count == 5000 {
+        try stream.pause()
+        Task {
+          try await Task.sleep(nanoseconds: 50_000_000)
+          try stream.resume()
+        }
+      }
+      if heard[0].count == 10_000 { stream.stop() }
+    }
+    #expect(heard == expected)
+    #expect(stream.metrics.underruns == 0)
+    for frames in [Int.min, 0, stream.largestBlock + 1] {
+      #expect(throws: GenerationError.self) { try stream.chunks(of: frames) }
+    }
+  }
+
+  @Test func cancellingEndsTheSequenceAndNotTheStream() async throws {
+    let stream = try RealtimeStreamTests.started(try Tiny.package(), .init(seed: 6))
+    let task = Task {
+      for try await _ in try stream.chunks() {}
+    }
+    try await Task.sleep(nanoseconds: 50_000_000)
+    task.cancel()
+    await #expect(throws: CancellationError.self) { try await task.value }
+    #expect(!stream.isStopped)
+    #expect(try stream.music(1000).count == 2)
+  }
 }

@@ -6,9 +6,10 @@ import Synchronization
 /// The two ends are types of their own, each taken once; each belongs to one thread at a time. Both are wait-free:
 /// a fixed number of steps, no allocation, no system call.
 /// - Writing is whole or not at all. Reading gives what there is, up to what was asked for.
-/// - Capacity is a power of two. The depth is what may wait at most, and may be any number up to it: it is what a
+/// - Capacity is a power of two. The depth is what may wait at most, any number up to half of it: it is what a
 ///   listener waits for until a change is heard.
-/// - ``Producer/discard()`` drops what waits; the consumer skips it at its next read. Until then it takes up room.
+/// - ``Producer/discard()`` drops what waits; the consumer skips it at its next read. The other half of the capacity
+///   lets the producer go on meanwhile.
 ///
 /// ```swift
 /// let ring = AudioRing(channels: 2, depth: 4096)
@@ -19,7 +20,7 @@ public final class AudioRing: Sendable {
   public let channels: Int
   /// Frames that may wait at most.
   public let depth: Int
-  /// Frames that there is memory for: `depth` rounded up to a power of two.
+  /// Frames that there is memory for: twice the depth, rounded up to a power of two.
   public let capacity: Int
 
   private let memory: Memory
@@ -38,7 +39,7 @@ public final class AudioRing: Sendable {
     self.channels = channels
     self.depth = depth
     var capacity = 1
-    while capacity < depth { capacity *= 2 }
+    while capacity < 2 * depth { capacity *= 2 }
     self.capacity = capacity
     memory = Memory(channels: channels, capacity: capacity)
   }
@@ -78,6 +79,12 @@ public final class AudioRing: Sendable {
     init(channels: Int, capacity: Int) { samples = PlanarMemory(channels: channels, capacity: capacity) }
   }
 
+  /// Written out, since ThreadSanitizer does not see what the standard library copies.
+  @inline(__always)
+  private static func copy(_ from: UnsafePointer<Float>, _ to: UnsafeMutablePointer<Float>, _ count: Int) {
+    for index in 0..<count { to[index] = from[index] }
+  }
+
   /// Calls `body` with the one or two pieces that `count` frames from `position` on lie in: offset in the ring,
   /// offset in what is copied, length.
   private func pieces(from position: Int, _ count: Int, _ body: (Int, Int, Int) -> Void) {
@@ -105,18 +112,27 @@ extension AudioRing {
     fileprivate init(ring: AudioRing) { self.ring = ring }
 
     /// Frames that ``write(_:frames:)`` would take now; never less until it is called.
-    public var room: Int { ring.depth - (position - ring.read.value.load(ordering: .acquiring)) }
+    public var room: Int {
+      let read = ring.read.value.load(ordering: .acquiring)
+      return min(ring.depth - (position - firstWaiting(read)), ring.capacity - (position - read))
+    }
+
+    /// Where what waits begins.
+    private func firstWaiting(_ read: Int) -> Int {
+      max(read, ring.discarded.value.load(ordering: .relaxed))
+    }
 
     /// Appends frames, all or none: a pointer for each channel. False, and nothing done, where there is no room.
     public mutating func write(
       _ samples: UnsafeBufferPointer<UnsafeMutablePointer<Float>>, from offset: Int = 0, frames: Int
     ) -> Bool {
-      precondition(samples.count == ring.channels && frames >= 0, "AudioRing: \(samples.count) channels written")
+      precondition(
+        samples.count == ring.channels && frames >= 0, "AudioRing: \(samples.count) channels written")
       guard frames <= room else { return false }
       ring.pieces(from: position, frames) { place, source, count in
         for channel in 0..<samples.count {
-          (ring.memory.samples.rows[channel] + place).update(
-            from: samples[channel] + offset + source, count: count)
+          let (from, to) = (samples[channel] + offset + source, ring.memory.samples.rows[channel] + place)
+          AudioRing.copy(from, to, count)
         }
       }
       position += frames
@@ -129,8 +145,7 @@ extension AudioRing {
 
     /// A copy of what waits at this moment, `[channel][frame]`. It allocates.
     public borrowing func waiting() -> [[Float]] {
-      let first = max(
-        ring.read.value.load(ordering: .acquiring), ring.discarded.value.load(ordering: .relaxed))
+      let first = firstWaiting(ring.read.value.load(ordering: .acquiring))
       return ring.memory.samples.rows.map { row in
         var copy: [Float] = []
         ring.pieces(from: first, position - first) { place, _, count in
@@ -150,12 +165,13 @@ extension AudioRing {
     fileprivate init(ring: AudioRing) { self.ring = ring }
 
     /// Takes up to `frames` frames, into a row for each channel; how many there were.
-    public mutating func read(into rows: UnsafeBufferPointer<UnsafeMutablePointer<Float>>, frames: Int) -> Int {
+    public mutating func read(into rows: UnsafeBufferPointer<UnsafeMutablePointer<Float>>, frames: Int) -> Int
+    {
       precondition(rows.count == ring.channels && frames >= 0, "AudioRing: \(rows.count) channels read")
       let stored = ring.memory.samples.rows
       return take(frames) { place, target, count in
         for channel in 0..<rows.count {
-          (rows[channel] + target).update(from: stored[channel] + place, count: count)
+          AudioRing.copy(stored[channel] + place, rows[channel] + target, count)
         }
       }
     }

@@ -41,11 +41,19 @@ struct EngineThread: Sendable {
     var (every, before) = (sigset_t(), sigset_t())
     sigfillset(&every)
     pthread_sigmask(SIG_SETMASK, &every, &before)
-    defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
+    let attributes = UnsafeMutablePointer<pthread_attr_t>.allocate(capacity: 1)
+    pthread_attr_init(attributes)
+    // Kernels keep rows of a transform on the stack, and some systems give little.
+    pthread_attr_setstacksize(attributes, 1 << 20)
+    defer {
+      pthread_attr_destroy(attributes)
+      attributes.deallocate()
+      pthread_sigmask(SIG_SETMASK, &before, nil)
+    }
     #if canImport(Darwin)
       var made: pthread_t?
       let failure = pthread_create(
-        &made, nil,
+        &made, attributes,
         {
           Work.run($0)
           return nil
@@ -54,7 +62,7 @@ struct EngineThread: Sendable {
     #else
       var made = pthread_t()
       let failure = pthread_create(
-        &made, nil,
+        &made, attributes,
         {
           if let argument = $0 { Work.run(argument) }
           return nil
@@ -63,7 +71,8 @@ struct EngineThread: Sendable {
     #endif
     if failure != 0 {
       work.release()
-      throw GenerationError("the system gives no thread to make music on: \(String(cString: strerror(failure)))")
+      throw GenerationError(
+        "the system gives no thread to make music on: \(String(cString: strerror(failure)))")
     }
   }
 

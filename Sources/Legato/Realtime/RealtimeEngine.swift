@@ -11,6 +11,11 @@ struct LiveOptions: Sendable {
     self.options = options
     style = LatentStream.PreparedStyle(options.style, of: model)
   }
+
+  /// Bytes of the style's numbers.
+  var byteCount: Int {
+    style.sinks.reduce(style.start.count) { $0 + $1.count } * MemoryLayout<Float>.stride
+  }
 }
 
 /// What a stream's engine shares with other threads.
@@ -105,7 +110,6 @@ final class RealtimeEngine {
       takeOptions()
       if !shared.isStarted.load(ordering: .acquiring) || !advance() { EngineThread.sleep(nanoseconds: pause) }
     }
-    takeCommand()
   }
 
   /// Writes a frame; false where there is no room.
@@ -166,7 +170,8 @@ final class RealtimeEngine {
   func restore(_ snapshot: RealtimeStream.Snapshot) throws -> GenerationOptions {
     let options = try snapshot.options.options(in: session.package)
     guard snapshot.waiting.count == session.channels else {
-      throw GenerationError("the saved state has \(snapshot.waiting.count) channels, the codec \(session.channels)")
+      throw GenerationError(
+        "the saved state has \(snapshot.waiting.count) channels, the codec \(session.channels)")
     }
     try source.restore(snapshot.source)
     session.options = options

@@ -75,7 +75,9 @@ extension RealtimeStream.Snapshot {
     var end = ByteReader(bytes.suffix(8))
     var input = ByteReader(body)
     do {
-      guard try end.number() == ByteWriter.checksum(body), try input.number() == Self.magic else { throw damaged }
+      guard try end.number() == ByteWriter.checksum(body), try input.number() == Self.magic else {
+        throw damaged
+      }
       let codecHash = String(decoding: try input.octets(), as: UTF8.self)
       let latents = LatentStream.Snapshot(
         fingerprint: try input.number(), state: try input.octets(), latent: try input.floats(),
@@ -87,7 +89,8 @@ extension RealtimeStream.Snapshot {
       var plain = GenerationOptions(seed: try input.number())
       let numbers = try input.floats()
       plain.steps = try input.count()
-      guard numbers.count == 3, let law = NoiseLaw(rawValue: String(decoding: try input.octets(), as: UTF8.self))
+      guard numbers.count == 3,
+        let law = NoiseLaw(rawValue: String(decoding: try input.octets(), as: UTF8.self))
       else { throw damaged }
       (plain.temperature, plain.contextNoise, plain.feedbackGain) = (numbers[0], numbers[1], numbers[2])
       plain.noiseLaw = law

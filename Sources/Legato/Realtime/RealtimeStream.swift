@@ -13,7 +13,7 @@
 // every frame, makes frames until the ring holds `depth` of them, then looks every quarter of a frame, at most every ten
 // milliseconds, whether there is room. It is not woken by the reader: waking is a system call, which can take
 // as long as the kernel likes in the callback, and a frame is long against a quarter of itself. Looking costs
-// some twenty microseconds a second.
+// next to nothing.
 //
 // From the first frame on the engine allocates nothing, frees nothing and locks nothing up to its write to the ring, whatever
 // options change. Exceptions are prompt, save and restore, when a controller asks for them.
@@ -55,6 +55,8 @@ public final class RealtimeStream: Sendable {
   private let reader: RingReader
   private let thread: EngineThread
   private let control: Mutex<Control>
+  /// Bytes of ring and prepared style.
+  private let bufferBytes: Int
 
   private struct Control {
     var live: LiveOptions
@@ -78,7 +80,8 @@ public final class RealtimeStream: Sendable {
     try Self.check(options, for: package)
     guard Self.depths.contains(depth) else {
       throw GenerationError(
-        "a ring of \(depth) frames is asked for; it must have from \(Self.depths.lowerBound) to \(Self.depths.upperBound)")
+        "a ring of \(depth) frames is asked for; it must have from \(Self.depths.lowerBound) to \(Self.depths.upperBound)"
+      )
     }
     if let threads, threads < 1 {
       throw GenerationError("a budget of \(threads) threads is asked for; the engine needs at least 1")
@@ -109,7 +112,9 @@ public final class RealtimeStream: Sendable {
       }
       EngineThread.sleep(nanoseconds: 500_000)
     }
-    control = Mutex(Control(live: LiveOptions(options, of: package.model)))
+    let live = LiveOptions(options, of: package.model)
+    bufferBytes = shared.ring.byteCount + live.byteCount
+    control = Mutex(Control(live: live))
   }
 
   deinit { stop() }
@@ -288,7 +293,7 @@ extension RealtimeStream {
     metrics.refusedPulls = reader.refusedPulls.load(ordering: .relaxed)
     metrics.memory = MemoryFootprint(
       state: shared.stateBytes.load(ordering: .relaxed),
-      buffers: shared.bufferBytes.load(ordering: .relaxed) + shared.ring.byteCount)
+      buffers: shared.bufferBytes.load(ordering: .relaxed) + bufferBytes)
     return metrics
   }
 

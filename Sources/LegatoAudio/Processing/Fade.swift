@@ -56,7 +56,8 @@ public struct Fade: Sendable {
   public mutating func process(_ chunk: [[Float]]) -> [[Float]] {
     guard holdsBack else {
       precondition(
-        chunk.allSatisfy { $0.count == chunk[0].count }, "Fade.process: channels of \(chunk.map(\.count)) frames")
+        chunk.allSatisfy { $0.count == chunk[0].count },
+        "Fade.process: channels of \(chunk.map(\.count)) frames")
       guard !chunk.isEmpty else { return chunk }
       let memory = PlanarMemory(chunk)
       process(memory.rows, frames: memory.capacity)

@@ -88,7 +88,8 @@ public struct TruePeakLimiter: Sendable {
 
   /// The same in place, with no allocation: a pointer for each channel, each to `frames` samples.
   public mutating func process(_ samples: UnsafeBufferPointer<UnsafeMutablePointer<Float>>, frames: Int) {
-    precondition(samples.count == channels, "TruePeakLimiter.process: \(samples.count) of \(channels) channels")
+    precondition(
+      samples.count == channels, "TruePeakLimiter.process: \(samples.count) of \(channels) channels")
     var position = 0
     while position < frames {
       let count = min(Self.block, frames - position)
@@ -220,7 +221,8 @@ extension TruePeakLimiter {
     let start = channels * past
     let heldStart = start + 3
     let wantedStart = heldStart + held.count
-    guard state.count >= wantedStart, state.allSatisfy(\.isFinite), let index = Int(exactly: state[start + 2]),
+    guard state.count >= wantedStart, state.allSatisfy(\.isFinite),
+      let index = Int(exactly: state[start + 2]),
       held.indices.contains(index), wanted.restore(Array(state[wantedStart...]))
     else { return false }
     for channel in 0..<channels {

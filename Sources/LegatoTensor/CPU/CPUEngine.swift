@@ -74,12 +74,14 @@ public final class CPUEngine: Backend {
 
   public func tensor(_ values: [Float], shape: [Int]) -> Tensor {
     precondition(values.count == shape.reduce(1, *), "\(values.count) values for shape \(shape)")
-    return Tensor(shape: shape, dtype: .float32, backend: self, handle: CPUHandle(copying: values, count: memory))
+    return Tensor(
+      shape: shape, dtype: .float32, backend: self, handle: CPUHandle(copying: values, count: memory))
   }
 
   public func tensor(_ values: [Int32], shape: [Int]) -> Tensor {
     precondition(values.count == shape.reduce(1, *), "\(values.count) values for shape \(shape)")
-    return Tensor(shape: shape, dtype: .int32, backend: self, handle: CPUHandle(copying: values, count: memory))
+    return Tensor(
+      shape: shape, dtype: .int32, backend: self, handle: CPUHandle(copying: values, count: memory))
   }
 
   public func tensor(of weight: Weight) -> Tensor {

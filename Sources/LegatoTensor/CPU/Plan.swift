@@ -73,7 +73,7 @@ extension CPUEngine {
     let recorder = PlanRecorder()
     self.recorder = recorder
     defer { self.recorder = nil }
-    let memories = inputs.map { 
+    let memories = inputs.map {
       CPUMemory(byteCount: $0.shape.reduce(1, *) * $0.dtype.byteCount, count: memory)
     }
     let tensors = zip(inputs, memories).map {
