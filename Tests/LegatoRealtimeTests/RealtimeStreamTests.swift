@@ -293,7 +293,7 @@ import Testing
       }
     }
     try stream.resume()
-    #expect(stream.options.temperature == 29 / 30)
+    #expect(stream.options.temperature == Float(29) / 30)
     #expect(try stream.music(5000)[0].allSatisfy(\.isFinite))
   }
 

@@ -201,11 +201,12 @@ extension RealtimeStream {
   /// Waits until the ring is full, so that playing begins without a gap; false where that takes longer.
   public func waitUntilFull(seconds: Double = 10) -> Bool {
     let end = EngineThread.now() + Int(min(max(seconds, 0), 1e6) * 1e9)
-    while shared.ring.count <= shared.ring.depth - samplesPerFrame {
-      if isStopped || EngineThread.now() > end { return false }
+    while !isStopped {
+      if shared.ring.count > shared.ring.depth - samplesPerFrame { return true }
+      if EngineThread.now() > end { return false }
       EngineThread.sleep(nanoseconds: 1_000_000)
     }
-    return true
+    return false
   }
 
   /// Pulls give silence until ``resume()``, and the music waits where it is. The engine rests when the ring is full.
