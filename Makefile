@@ -2,16 +2,19 @@
 
 SWIFT ?= swift
 SEED  ?= 3
+PREFIX ?= out/c
+C_COMPILER ?= $(shell command -v cc || command -v clang)
 LEGATO = .build/release/legato
 # Tests have a build folder of their own: with other flags in the same one, demo and test would undo each other.
 TEST_FLAGS = -c release -Xswiftc -enable-testing --scratch-path .build/tests
 
-.PHONY: help swift legato demo test test-kernels test-dependencies torch example gpu-bundle format lint clean
+.PHONY: help swift legato demo test test-kernels test-dependencies torch example c-library gpu-bundle format lint clean
 
 help:
 	@echo "make demo    build, then write out/demo.wav and out/demo.png from the package that ships"
 	@echo "make test    set up what the tests need, then run them all"
 	@echo "make test-kernels  the C kernels alone, also under sanitizers and for aarch64; a minute or two, no Swift build"
+	@echo "make c-library   build legato.h's library for C and C++, into PREFIX=$(PREFIX)"
 	@echo "make torch   set up libtorch, which training needs (TORCH_DIR=... uses an installation)"
 	@echo "make gpu-bundle  pack what training on a CUDA machine without Swift needs (Documentation/gpu.md)"
 	@echo "make format  lay out the sources;  make lint  check the layout"
@@ -40,8 +43,17 @@ test: swift test-dependencies
 	$(SWIFT) build --build-tests $(TEST_FLAGS)
 	$(SWIFT) test $(TEST_FLAGS) --skip-build
 
+# The examples of the README, and the one in C, which plays ten seconds.
 example: swift
 	$(SWIFT) build $(TEST_FLAGS) --product LegatoExample
+	$(SWIFT) build $(TEST_FLAGS) --product LegatoC
+	@mkdir -p out
+	$(C_COMPILER) -std=c99 -O2 -Wall -Wextra -Wpedantic -Werror Examples/C/play.c -I Sources/CLegato/include \
+	  -L .build/tests/release -lLegatoC -lpthread -Wl,-rpath,$(CURDIR)/.build/tests/release -o out/play
+	out/play Models/legato-first out/play.wav --seconds 10
+
+c-library: swift
+	@SWIFT="$(SWIFT)" PREFIX="$(PREFIX)" Scripts/c-library.sh
 
 torch:
 	@Plugins/Torch/setup.sh

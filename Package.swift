@@ -14,6 +14,7 @@ let package = Package(
   products: [
     .library(name: "Legato", targets: ["Legato", "LegatoAudio", "LegatoModels"]),
     .library(name: "LegatoTraining", targets: ["LegatoTraining", "LegatoEvaluation"]),
+    .library(name: "LegatoC", type: .dynamic, targets: ["LegatoC"]),
     .executable(name: "legato", targets: ["LegatoCLI"]),
   ],
   dependencies: [
@@ -32,6 +33,12 @@ let package = Package(
     .target(name: "LegatoModels", dependencies: ["LegatoCodecs", "LegatoNN"], swiftSettings: strict),
     .target(name: "LegatoAudio", dependencies: ["LegatoTensor"], swiftSettings: strict),
     .target(name: "Legato", dependencies: ["LegatoAudio", "LegatoModels"], swiftSettings: strict),
+
+    // The same for C and C++: legato.h, and a dynamic library (`make c-library`).
+    .target(name: "CLegato"),
+    .target(
+      name: "LegatoC", dependencies: ["CLegato", "Legato", "LegatoCodecs", "LegatoModels"],
+      swiftSettings: strict),
 
     // Training and tools.
     .target(name: "LegatoTorch", dependencies: ["CTorchAPI", "LegatoTensor"], swiftSettings: strict),
@@ -64,6 +71,10 @@ let package = Package(
       name: "LegatoModelsTests", dependencies: ["Legato", "LegatoModels", "LegatoTorch"],
       swiftSettings: strict),
     .testTarget(
+      name: "LegatoRealtimeTests",
+      dependencies: ["Legato", "LegatoAudio", "LegatoCodecs", "LegatoModels", "LegatoTensor"],
+      exclude: ["Programs"], swiftSettings: strict),
+    .testTarget(
       name: "LegatoEvaluationTests",
       dependencies: ["LegatoAudio", "LegatoEvaluation", "LegatoModels", "LegatoNN", "LegatoTensor"],
       swiftSettings: strict),
@@ -72,7 +83,8 @@ let package = Package(
     .testTarget(
       name: "LegatoCLITests",
       dependencies: [
-        "Legato", "LegatoAudio", "LegatoCLI", "LegatoCodecs", "LegatoEvaluation", "LegatoModels", "LegatoTensor",
+        "Legato", "LegatoAudio", "LegatoCLI", "LegatoCodecs", "LegatoEvaluation", "LegatoModels",
+        "LegatoTensor",
         "LegatoTraining",
         .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: strict),

@@ -66,6 +66,13 @@ lk_fft *lk_fft_create(int64_t n) {
   return plan;
 }
 
+size_t lk_fft_byte_count(const lk_fft *plan) {
+  int64_t floats = 2 * (plan->m + 1), places = 0;
+  for (int j = 0; j < plan->stages; j++)
+    floats += 2 * (plan->stage[j].radix - 1) * plan->stage[j].count, places += plan->stage[j].count;
+  return sizeof *plan + (size_t)floats * sizeof(float) + (size_t)places * sizeof(int32_t);
+}
+
 void lk_fft_destroy(lk_fft *plan) {
   if (!plan) return;
   free(plan->memory);

@@ -1,14 +1,17 @@
 import LegatoAudio
+import LegatoCodecs
+import LegatoModels
 
 /// A session's chunks made fit to be heard: limited to a true peak of −1 dBFS, faded at both ends, cut to length.
 public final class ChunkSource {
-  private let session: Session
+  let session: Session
   private var limiter: TruePeakLimiter
   private var fade: Fade
   /// Samples still to be given, nil for an endless source.
   private var remaining: Int?
   /// Samples of the limiter's latency still to be dropped from its start.
   private var lead: Int
+  private let memory: PlanarMemory
 
   /// - Parameter seconds: length, ending in a fade of up to two seconds; nil never ends.
   public init(_ session: Session, seconds: Double? = nil) {
@@ -19,6 +22,7 @@ public final class ChunkSource {
     remaining = total
     let out = total.map { min(2 * session.sampleRate, $0 / 4) } ?? 0
     fade = Fade(fadeIn: session.sampleRate / 200, fadeOut: out, totalFrames: total)
+    memory = PlanarMemory(channels: session.channels, capacity: session.samplesPerFrame)
   }
 
   /// Samples that the limiter has turned down so far.
@@ -26,18 +30,57 @@ public final class ChunkSource {
 
   /// The next chunk, or nil at the end.
   public func next() -> AudioChunk? {
-    if remaining == 0 { return nil }
+    let length = render(into: memory.rows)
+    guard length > 0 else { return nil }
+    return AudioChunk(
+      channels: memory.arrays(0..<length), sampleRate: session.sampleRate, frame: session.lastFrame)
+  }
+
+  /// What ``next()`` gives, into memory of the caller's, with no allocation and no lock.
+  ///
+  /// - Parameter output: a pointer for each channel, each to room for ``Session/samplesPerFrame`` samples.
+  /// - Returns: how many samples were written to each; 0 at the end.
+  public func render(into output: UnsafeBufferPointer<UnsafeMutablePointer<Float>>) -> Int {
+    if remaining == 0 { return 0 }
     while true {
-      var chunk = session.next()
-      chunk.channels = limiter.process(chunk.channels)
-      let dropped = min(lead, chunk.channels[0].count)
+      let made = session.render(into: output)
+      limiter.process(output, frames: made)
+      let dropped = min(lead, made)
       lead -= dropped
-      let available = chunk.channels[0].count - dropped
-      let length = min(available, remaining ?? available)
+      let length = min(made - dropped, remaining ?? made)
       if length == 0 { continue }
-      chunk.channels = fade.process(chunk.channels.map { Array($0[dropped..<dropped + length]) })
-      remaining = remaining.map { $0 - length }
-      return chunk
+      if dropped > 0 { for row in output { row.update(from: row + dropped, count: length) } }
+      fade.process(output, frames: length)
+      if let left = remaining { remaining = left - length }
+      return length
     }
+  }
+
+  /// Bytes of the memory that samples pass through.
+  var bufferByteCount: Int { memory.byteCount }
+
+  /// State of an endless source, its session's included.
+  struct Snapshot: Sendable {
+    var session: Session.Snapshot
+    var limiter: [Float]
+    var faded: Int
+    var lead: Int
+  }
+
+  func save() -> Snapshot {
+    Snapshot(session: session.save(), limiter: limiter.save(), faded: fade.position, lead: lead)
+  }
+
+  /// Throws ``GenerationError`` where the snapshot belongs to another package; nothing is changed then.
+  func restore(_ snapshot: Snapshot) throws {
+    var limiter = limiter
+    let (latents, delay) = (snapshot.session.latents, session.package.codec.codec.delay)
+    guard limiter.restore(snapshot.limiter), snapshot.lead <= limiter.latency,
+      snapshot.session.pending <= delay, latents.latent.count == session.latents.dimension,
+      latents.latent.allSatisfy(\.isFinite)
+    else { throw GenerationError("the saved state is damaged, or belongs to another package") }
+    try session.restore(snapshot.session)
+    self.limiter = limiter
+    (fade.position, lead) = (snapshot.faded, snapshot.lead)
   }
 }

@@ -25,7 +25,9 @@ public final class LatentStream {
   private var start: [Float]
   private let fingerprint: UInt64
   /// Where a stream goes back to: the cache reaches far enough.
-  private var checkpoint: (latent: [Float], position: Int) = ([], 0)
+  private var checkpoint: (latent: [Float], position: Int)
+  /// Of the style that is being taken, where it was prepared.
+  private var prepared: PreparedStyle?
 
   /// Normalised latents have variance 1: beyond this a value is no music.
   private static let limit: Float = 24
@@ -43,7 +45,8 @@ public final class LatentStream {
     alone = [core]
     dimension = runner.model.configuration.latentDimension
     fingerprint = runner.model.fingerprint
-    start = []
+    start = [Float](repeating: 0, count: dimension)
+    checkpoint = ([Float](repeating: 0, count: dimension), 0)
     takeStyle()
     saveCheckpoint()
   }
@@ -110,16 +113,40 @@ public final class LatentStream {
 
   /// Puts the style's sinks in place: the next latent hears them. One of another model is not taken.
   private func takeStyle() {
-    let model = runner.model
-    if let style = core.options.style, !style.fits(model) { core.options.style = nil }
-    runner.setSinks(of: core.options.style, slot: core.slot)
-    start = (core.options.style?.weights.first { $0.name == model.start.name } ?? model.start).floats()
-    if checkpoint.position == 0 { checkpoint.latent = start }
-    if core.position == 0 { _ = core.latent.update(fromContentsOf: start) }
+    let prepared = prepared ?? PreparedStyle(core.options.style, of: runner.model)
+    if !prepared.fits { core.options.style = nil }
+    runner.set(sinks: prepared.sinks, slot: core.slot)
+    // Value by value: sharing the storage would allocate at the next write, when nothing may.
+    for index in 0..<dimension {
+      start[index] = prepared.start[index]
+      if checkpoint.position == 0 { checkpoint.latent[index] = start[index] }
+      if core.position == 0 { core.latent[index] = start[index] }
+    }
+  }
+
+  /// Sets options without allocation, whatever their style: it was prepared before.
+  func take(_ options: GenerationOptions, prepared: PreparedStyle) {
+    self.prepared = prepared
+    self.options = options
+    self.prepared = nil
+  }
+
+  /// What a stream plays of a style.
+  struct PreparedStyle: Sendable {
+    let sinks: [[Float]]
+    let start: [Float]
+    /// False where the style is another model's: what stands here is then the model's own.
+    let fits: Bool
+
+    init(_ style: Style?, of model: ContinuousModel) {
+      fits = style?.fits(model) ?? true
+      let style = fits ? style : nil
+      sinks = model.backbone.sinks(of: style)
+      start = (style?.weights.first { $0.name == model.start.name } ?? model.start).floats()
+    }
   }
 
   private func saveCheckpoint() {
-    if checkpoint.latent.count != dimension { checkpoint.latent = start }
     for index in 0..<dimension { checkpoint.latent[index] = core.latent[index] }
     checkpoint.position = core.position
   }
@@ -135,6 +162,13 @@ public final class LatentStream {
     _ = core.latent.update(fromContentsOf: checkpoint.latent)
     core.position = checkpoint.position
   }
+}
+
+extension LatentStream {
+  /// Bytes of the stream's state.
+  var stateByteCount: Int { runner.state.byteCount }
+  /// Bytes of what stands beside it: latents and noise.
+  var bufferByteCount: Int { 6 * dimension * MemoryLayout<Float>.stride }
 }
 
 // MARK: - Saving

@@ -20,6 +20,7 @@ final class ModelRunner {
   private var velocities: [Int: Plan] = [:]
   /// By the number of evaluations of a draw: what stands for each one's time, `[count, width]`.
   private var times: [Int: [Float]] = [:]
+  private let modulationWidths: [Int]
 
   /// How many positions a stream can go back.
   static let mostBack = 64
@@ -35,19 +36,23 @@ final class ModelRunner {
     backboneState = model.backbone.makeState(
       in: state, settings: StreamState(engine: engine, slots: slots), margin: Self.mostBack)
     freeSlots = Array((0..<slots).reversed())
+    modulationWidths = model.sampler.modulationWidths
   }
 
   /// A slot for a new stream; nil where all are taken.
-  func takeSlot() -> Int? { freeSlots.popLast() }
+  func takeSlot() -> Int? {
+    let slot = freeSlots.popLast()
+    if let slot { state.touch(slot: slot) }
+    return slot
+  }
 
   func giveBack(slot: Int) {
     state.reset(slot: slot)
     freeSlots.append(slot)
   }
 
-  func setSinks(of style: Style?, slot: Int) {
-    model.backbone.setSinks(of: style, slot: slot, in: backboneState)
-  }
+  /// Gives a slot sinks, as `Backbone.sinks(of:)` gives them. Does not allocate.
+  func set(sinks: [[Float]], slot: Int) { model.backbone.set(sinks: sinks, slot: slot, in: backboneState) }
 
   /// Lets every stream's backbone read its pending latent, and draws its next one into `drawn`.
   func advance(_ streams: [StreamCore]) { draw(streams, positions: think(streams)) }
@@ -127,7 +132,7 @@ final class ModelRunner {
         x[row * dimension + column] = stream.drawn[column]
         origins[row * dimension + column] = stream.origin[column]
       }
-      for (part, width) in model.sampler.modulationWidths.enumerated() {
+      for (part, width) in modulationWidths.enumerated() {
         _ = plan.input(3 + part).extracting(row * width..<(row + 1) * width)
           .update(from: modulations.output(part).extracting(source * width..<(source + 1) * width))
       }
@@ -215,7 +220,7 @@ final class ModelRunner {
       let latents = PlanInput([batch, 1, dimension])
       return engine.record(
         inputs: [latents, .init([batch, 1, 1]), latents]
-          + model.sampler.modulationWidths.map { .init([batch, 1, $0]) }
+          + modulationWidths.map { .init([batch, 1, $0]) }
       ) { inputs in
         [inputs[2] + model.sampler.velocity(inputs[0], modulations: Array(inputs[3...])) * inputs[1]]
       }

@@ -1,6 +1,7 @@
 import LegatoCodecs
 import LegatoModels
 import LegatoTensor
+import Synchronization
 
 /// One endless piece of music from a package.
 ///
@@ -9,8 +10,10 @@ import LegatoTensor
 /// let session = Session(package, options: package.options(seed: 7))
 /// for try await chunk in session.stream(seconds: 30) { play(chunk.channels) }
 /// ```
-/// A session belongs to one thread or task at a time; any number of sessions share a package. Options may change
-/// while it plays and are heard from the next frame on, plus the codec's delay.
+/// A session belongs to one thread or task at a time: a second one that calls it meanwhile ends the process with a
+/// message that says so. Any number of sessions share a package, and those of a ``SessionGroup`` make their frames together. Options
+/// may change while it plays and are heard from the next frame on, plus the codec's delay. For an audio callback, and for
+/// several threads, there is ``RealtimeStream``.
 public final class Session {
   public let package: ModelPackage
   public let latents: LatentStream
@@ -19,19 +22,33 @@ public final class Session {
   private let slots: [Int32]
   /// Samples still to be dropped: the decoder lags by its delay.
   private var pending: Int
+  /// Index of the latent that the last frame was made from.
+  private(set) var lastFrame = 0
+  /// Whether a call is under way.
+  private let inUse = Atomic<Bool>(false)
 
   public var options: GenerationOptions {
     get { latents.options }
-    set { latents.options = newValue }
+    set { exclusively { latents.options = newValue } }
+  }
+
+  /// Sets options without allocation.
+  func take(_ options: GenerationOptions, prepared: LatentStream.PreparedStyle) {
+    exclusively { latents.take(options, prepared: prepared) }
   }
 
   public var sampleRate: Int { package.codec.codec.sampleRate }
   public var channels: Int { package.codec.codec.channels }
+  /// Samples of one frame, in each channel.
+  public var samplesPerFrame: Int { package.codec.codec.samplesPerFrame }
+  var engine: CPUEngine { group.engine }
+  var decoderState: StreamState { group.decoderState }
 
   /// A session with threads of its own.
   /// - Parameters:
   ///   - options: nil for ``ModelPackage/options(seed:)`` of seed 0.
-  ///   - threads: the session's thread budget, the caller's thread included; nil for one a core, at most 4.
+  ///   - threads: the session's thread budget, the caller's thread included; nil for one a core, at most 4. Fewer
+  ///     than 1 count as 1, more than 64 as 64.
   public convenience init(_ package: ModelPackage, options: GenerationOptions? = nil, threads: Int? = nil) {
     let group = SessionGroup(package, capacity: 1, threads: threads)
     self.init(group: group, slot: group.runner.takeSlot() ?? 0, options: options ?? package.options())
@@ -44,6 +61,7 @@ public final class Session {
     package = group.package
     slots = [Int32(slot)]
     latents = LatentStream(runner: group.runner, slot: slot, options: options)
+    group.decoderState.touch(slot: slot)
     group.decoderState.reset(slot: slot)
     pending = group.package.codec.codec.delay
   }
@@ -58,6 +76,10 @@ public final class Session {
   /// of the package's that the recording is likest, unless `keepsStyle`.
   /// Throws ``GenerationError`` where rate, channels or length do not fit.
   public func prompt(_ audio: [[Float]], keepsStyle: Bool = false) throws {
+    try exclusively { try take(prompt: audio, keepsStyle: keepsStyle) }
+  }
+
+  private func take(prompt audio: [[Float]], keepsStyle: Bool) throws {
     let codec = package.codec.codec
     let length = audio.first?.count ?? 0
     guard audio.count == channels, audio.allSatisfy({ $0.count == length }) else {
@@ -77,7 +99,7 @@ public final class Session {
     // The newest whole frames: what is cut off is the beginning.
     let encoded = encode(audio, from: length - frames * codec.samplesPerFrame, frames: frames)
     if !keepsStyle, !package.styles.isEmpty {
-      options.style = .nearest(to: encoded, among: package.styles)
+      latents.options.style = .nearest(to: encoded, among: package.styles)
     }
     try encoded.withUnsafeBufferPointer { try latents.feed($0) }
     // The decoder hears as much of the prompt as it remembers, so that its state fits what follows.
@@ -118,25 +140,72 @@ public final class Session {
 
   /// The next chunk: one frame of samples, except that the first are shorter by the codec's delay.
   public func next() -> AudioChunk {
-    while true {
-      let position = latents.position
-      let samples = group.decoder.step(latents.next(), slots: slots)
-      if pending >= samples.count / channels {
-        pending -= samples.count / channels
-        continue
-      }
-      return chunk(samples, frame: position)
+    exclusively {
+      let (samples, skipped) = step()
+      return chunk(samples, skipped: skipped)
     }
   }
 
-  /// What of a frame of samples `[channels, samplesPerFrame]` is to be heard.
-  func chunk(_ samples: UnsafeBufferPointer<Float>, frame: Int) -> AudioChunk {
-    let length = samples.count / channels
-    let skipped = min(pending, length)
+  /// What ``next()`` gives, into memory of the caller's, with no allocation and no lock.
+  ///
+  /// - Parameter output: a pointer for each channel, each to room for ``samplesPerFrame`` samples.
+  /// - Returns: how many samples were written to each.
+  public func render(into output: UnsafeBufferPointer<UnsafeMutablePointer<Float>>) -> Int {
+    precondition(
+      output.count == channels, "Session.render: \(output.count) channels where \(channels) are made")
+    return exclusively {
+      let (samples, skipped) = step()
+      guard let source = samples.baseAddress else { return 0 }
+      let length = samplesPerFrame
+      for channel in 0..<output.count {
+        output[channel].update(from: source + channel * length + skipped, count: length - skipped)
+      }
+      return length - skipped
+    }
+  }
+
+  /// The next frame that is not all before the beginning: samples `[channels, samplesPerFrame]`, and how many of each
+  /// channel's first are to be dropped.
+  private func step() -> (samples: UnsafeBufferPointer<Float>, skipped: Int) {
+    while true {
+      lastFrame = latents.position
+      let samples = group.decoder.step(latents.next(), slots: slots)
+      let skipped = skip()
+      if skipped < samplesPerFrame { return (samples, skipped) }
+    }
+  }
+
+  /// How many of a new frame's samples are before the beginning.
+  private func skip() -> Int {
+    let skipped = min(pending, samplesPerFrame)
     pending -= skipped
+    return skipped
+  }
+
+  private func chunk(_ samples: UnsafeBufferPointer<Float>, skipped: Int) -> AudioChunk {
+    let length = samplesPerFrame
     return AudioChunk(
       channels: (0..<channels).map { Array(samples[($0 * length + skipped)..<(($0 + 1) * length)]) },
-      sampleRate: sampleRate, frame: frame)
+      sampleRate: sampleRate, frame: lastFrame)
+  }
+
+  /// A frame that the group made, `[channels, samplesPerFrame]`, as a chunk.
+  func takeFrame(_ samples: UnsafeBufferPointer<Float>, of latent: Int) -> AudioChunk {
+    exclusively {
+      lastFrame = latent
+      return chunk(samples, skipped: skip())
+    }
+  }
+
+  /// Two threads in one session would mix its state: a programmer's mistake, which ends here and not in noise.
+  private func exclusively<Result>(_ body: () throws -> Result) rethrows -> Result {
+    guard inUse.compareExchange(expected: false, desired: true, ordering: .acquiring).exchanged else {
+      fatalError(
+        "a Session was called while another thread was using it; give each thread a session of its own, or use a RealtimeStream"
+      )
+    }
+    defer { inUse.store(false, ordering: .releasing) }
+    return try body()
   }
 
   /// State of a session, to go back to or to go on from later, with the same package.
@@ -148,20 +217,23 @@ public final class Session {
   }
 
   public func save() -> Snapshot {
-    Snapshot(
-      codecHash: package.codec.hash, latents: latents.save(), decoder: group.decoderState.save(slot: slot),
-      pending: pending)
+    exclusively {
+      Snapshot(
+        codecHash: package.codec.hash, latents: latents.save(), decoder: decoderState.save(slot: slot),
+        pending: pending)
+    }
   }
 
   /// Throws ``GenerationError`` where the snapshot belongs to another package.
   public func restore(_ snapshot: Snapshot) throws {
-    guard snapshot.codecHash == package.codec.hash, snapshot.decoder.count == group.decoderState.byteCount
-    else {
-      throw GenerationError("the saved state belongs to another codec")
+    try exclusively {
+      guard snapshot.codecHash == package.codec.hash, snapshot.decoder.count == decoderState.byteCount else {
+        throw GenerationError("the saved state belongs to another codec")
+      }
+      try latents.restore(snapshot.latents)
+      _ = decoderState.restore(snapshot.decoder, slot: slot)
+      pending = snapshot.pending
     }
-    try latents.restore(snapshot.latents)
-    _ = group.decoderState.restore(snapshot.decoder, slot: slot)
-    pending = snapshot.pending
   }
 }
 

@@ -64,7 +64,7 @@ public final class SessionGroup {
     let samples = frame(of: sessions.map(\.latents), slots: sessions.map { Int32($0.slot) })
     let size = samples.count / sessions.count
     return sessions.enumerated().map { row, session in
-      session.chunk(samples.extracting(row * size..<(row + 1) * size), frame: positions[row])
+      session.takeFrame(samples.extracting(row * size..<(row + 1) * size), of: positions[row])
     }
   }
 

@@ -62,16 +62,24 @@ public struct Backbone: Sendable {
     var blocks: [TransformerBlock.State]
   }
 
-  /// Every slot has to be given sinks (``setSinks(of:slot:in:)``) before it is used. A stream can go back by `margin` positions.
+  /// Every slot has to be given sinks (``set(sinks:slot:in:)``) before it is used. A stream can go back by `margin` positions.
   public func makeState(in stream: StreamState, settings: StreamState, margin: Int = 0) -> State {
     State(blocks: blocks.map { $0.makeState(in: stream, settings: settings, margin: margin) })
   }
 
-  /// Gives a slot the sinks of a style, or the model's own.
-  public func setSinks(of style: Style?, slot: Int, in state: State) {
+  /// Keys and values of the sinks of every layer in turn: a style's, or the model's own.
+  public func sinks(of style: Style?) -> [[Float]] {
     let replaced = Dictionary(style?.weights.map { ($0.name, $0) } ?? [], uniquingKeysWith: { $1 })
-    for (block, state) in zip(blocks, state.blocks) {
-      state.set(sinks: block.attention.sinks(replaced: replaced), slot: slot)
+    return blocks.flatMap { block in
+      let (keys, values) = block.attention.sinks(replaced: replaced)
+      return [keys, values]
+    }
+  }
+
+  /// Gives a slot sinks, as ``sinks(of:)`` gives them. Does not allocate.
+  public func set(sinks: [[Float]], slot: Int, in state: State) {
+    for (index, block) in state.blocks.enumerated() {
+      block.set(sinks: (sinks[2 * index], sinks[2 * index + 1]), slot: slot)
     }
   }
 

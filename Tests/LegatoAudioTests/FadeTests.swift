@@ -31,6 +31,18 @@ import Testing
     #expect(joined(chunks(ones.channels, sizes: sizes).map { known.process($0) }) == whole.channels)
   }
 
+  @Test(arguments: [1, 64, 1000]) func inPlaceItIsTheSame(size: Int) {
+    for (total, fadeOut) in [(1000 as Int?, 200), (nil, 0)] {
+      var fade = Fade(fadeIn: 100, fadeOut: fadeOut, totalFrames: total)
+      let out = chunks(ones.channels, sizes: [size]).map { chunk in
+        let memory = PlanarMemory(chunk)
+        fade.process(memory.rows, frames: memory.capacity)
+        return memory.arrays(0..<memory.capacity)
+      }
+      #expect(joined(out) == Fade.apply(to: ones, fadeIn: 100, fadeOut: fadeOut).channels)
+    }
+  }
+
   @Test func shorterThanTheFade() {
     let short = ones.slice(frames: 0..<50)
     var fade = Fade(fadeIn: 0, fadeOut: 200)

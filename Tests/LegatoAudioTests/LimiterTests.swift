@@ -25,6 +25,36 @@ import Testing
     #expect(offline.reducedSamples > 10_000)
   }
 
+  @Test func inPlaceAndFromASavedStateItIsTheSame() throws {
+    let input = noise(9000, channels: 2, level: 2).channels
+    var limiter = TruePeakLimiter(sampleRate: 48000, channels: 2)
+    let expected = limiter.process(input)
+    for cut in [0, 1, 100, 2000, 8999] {
+      var first = TruePeakLimiter(sampleRate: 48000, channels: 2)
+      let (one, two) = (
+        PlanarMemory(input.map { Array($0[..<cut]) }), PlanarMemory(input.map { Array($0[cut...]) })
+      )
+      first.process(one.rows, frames: cut)
+      var second = TruePeakLimiter(sampleRate: 48000, channels: 2)
+      // It has heard something else before.
+      _ = second.process(noise(777, channels: 2, level: 3).channels)
+      let state = first.save()
+      let restored = second.restore(state)
+      #expect(restored && second.save() == state)
+      second.process(two.rows, frames: 9000 - cut)
+      #expect(joined([one.arrays(0..<cut), two.arrays(0..<(9000 - cut))]) == expected)
+    }
+    var state = limiter.save()
+    var mono = TruePeakLimiter(sampleRate: 48000, channels: 1)
+    // Of another size, nothing at all, an age and a value that cannot be.
+    var refused = [!mono.restore(state), !limiter.restore([])]
+    for wrong in [1e6, Float.nan] {
+      state[state.count - 1] = wrong
+      refused.append(!limiter.restore(state))
+    }
+    #expect(refused == [true, true, true, true])
+  }
+
   @Test func belowTheCeilingItIsADelay() {
     let input = noise(5000, channels: 2, level: 0.4)
     var limiter = TruePeakLimiter(sampleRate: 48000, channels: 2)

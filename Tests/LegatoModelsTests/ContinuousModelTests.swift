@@ -72,7 +72,7 @@ import Testing
     let cache = StreamState(engine: engine, slots: 2)
     var state = model.backbone.makeState(
       in: cache, settings: StreamState(engine: engine, slots: 2), margin: margin)
-    model.backbone.setSinks(of: nil, slot: 1, in: state)
+    model.backbone.set(sinks: model.backbone.sinks(of: nil), slot: 1, in: state)
     let slots = engine.tensor([Int32(1)], shape: [1])
     var (streamed, first, index): ([Float], Int, Int) = ([], 0, 0)
     while first < frames {

@@ -1,5 +1,6 @@
 import Foundation
 import Legato
+import LegatoAudio
 import LegatoCodecs
 import LegatoModels
 import LegatoTensor
@@ -60,6 +61,33 @@ import Testing
       #expect(one == Self.render(Session(package, options: .init(seed: 7), threads: threads), seconds: 1))
     }
   }
+
+  @Test func renderingIntoMemoryGivesTheSameChunks() throws {
+    let package = try Self.package()
+    let (a, b) = (
+      Session(package, options: .init(seed: 1), threads: 1),
+      Session(package, options: .init(seed: 1), threads: 1)
+    )
+    let memory = PlanarMemory(channels: 2, capacity: b.samplesPerFrame)
+    for index in 0..<10 {
+      let length = b.render(into: memory.rows)
+      // The first is shorter by the codec's delay.
+      #expect(length == b.samplesPerFrame - (index == 0 ? package.codec.codec.delay : 0))
+      #expect(a.next().channels == memory.arrays(0..<length))
+    }
+  }
+
+  #if compiler(>=6.2)
+    @Test func twoThreadsInOneSessionEndWithAMessage() async throws {
+      let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+        // What the compiler would not let through.
+        nonisolated(unsafe) let session = Session(try SessionTests.package(), threads: 1)
+        DispatchQueue.concurrentPerform(iterations: 2) { _ in for _ in 0..<5000 { _ = session.next() } }
+      }
+      let message = String(decoding: try #require(result).standardErrorContent, as: UTF8.self)
+      #expect(message.contains("a Session was called while another thread was using it"), "\(message)")
+    }
+  #endif
 
   @Test func sessionsAreIndependent() throws {
     let package = try Self.package()

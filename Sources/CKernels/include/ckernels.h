@@ -115,6 +115,7 @@ lk_kernel lk_kernel_for(lk_kernel_id id, lk_isa isa);
 typedef struct lk_fft lk_fft;
 lk_fft *lk_fft_create(int64_t n);
 void lk_fft_destroy(lk_fft *plan);
+size_t lk_fft_byte_count(const lk_fft *plan);  // that it takes
 
 // Threads. A pool of `threads` (the caller's included). Denormals are flushed in lk_run on every thread and the caller's mode restored.
 // A call is cut into shares that whoever is there takes; the caller never waits for a worker that has not begun, so workers

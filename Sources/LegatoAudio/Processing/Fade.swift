@@ -36,7 +36,8 @@ public struct Fade: Sendable {
   public let curve: Curve
 
   private let totalFrames: Int?
-  private var position = 0
+  /// Frames taken so far. A stream that goes on from a saved state sets it.
+  public var position = 0
   private var held: [[Float]] = []
 
   /// - Parameters:
@@ -53,14 +54,19 @@ public struct Fade: Sendable {
 
   /// Takes planar frames and returns those that are ready.
   public mutating func process(_ chunk: [[Float]]) -> [[Float]] {
+    guard holdsBack else {
+      precondition(
+        chunk.allSatisfy { $0.count == chunk[0].count },
+        "Fade.process: channels of \(chunk.map(\.count)) frames")
+      guard !chunk.isEmpty else { return chunk }
+      let memory = PlanarMemory(chunk)
+      process(memory.rows, frames: memory.capacity)
+      return memory.arrays(0..<memory.capacity)
+    }
     var chunk = chunk
     let frames = chunk.first?.count ?? 0
-    applyIn(&chunk, frames)
-    if let totalFrames {
-      let length = min(fadeOut, totalFrames)
-      applyOut(&chunk, start: position, fadeStart: totalFrames - length, length: length)
-      position += frames
-      return chunk
+    for channel in chunk.indices {
+      chunk[channel].withUnsafeMutableBufferPointer { if let row = $0.baseAddress { applyIn(row, frames) } }
     }
     position += frames
     if held.isEmpty { held = Array(repeating: [], count: chunk.count) }
@@ -74,11 +80,32 @@ public struct Fade: Sendable {
     return chunk
   }
 
+  /// Whether frames are held back: the end may come at any time, and is to be faded.
+  private var holdsBack: Bool { totalFrames == nil && fadeOut > 0 }
+
+  /// The same in place, with no allocation, where nothing has to be held back: the length is known, or nothing
+  /// fades out. A pointer for each channel, each to `frames` samples.
+  public mutating func process(_ samples: UnsafeBufferPointer<UnsafeMutablePointer<Float>>, frames: Int) {
+    precondition(!holdsBack, "Fade.process: in place, the length must be known or fadeOut be 0")
+    for row in samples {
+      applyIn(row, frames)
+      if let totalFrames {
+        let length = min(fadeOut, totalFrames)
+        applyOut(row, frames, start: position, fadeStart: totalFrames - length, length: length)
+      }
+    }
+    position += frames
+  }
+
   /// The held frames, faded out. A stream shorter than its fade out fades over all of it.
   public mutating func finish() -> [[Float]] {
     var rest = held
     let length = rest.first?.count ?? 0
-    applyOut(&rest, start: 0, fadeStart: 0, length: length)
+    for channel in rest.indices {
+      rest[channel].withUnsafeMutableBufferPointer {
+        if let row = $0.baseAddress { applyOut(row, length, start: 0, fadeStart: 0, length: length) }
+      }
+    }
     held = []
     return rest
   }
@@ -91,19 +118,18 @@ public struct Fade: Sendable {
     return AudioBuffer(sampleRate: buffer.sampleRate, channels: fade.process(buffer.channels))
   }
 
-  private func applyIn(_ chunk: inout [[Float]], _ frames: Int) {
+  private func applyIn(_ row: UnsafeMutablePointer<Float>, _ frames: Int) {
     for frame in 0..<max(0, min(frames, fadeIn - position)) {
-      let gain = Float(curve.gain((Double(position + frame) + 0.5) / Double(fadeIn)))
-      for channel in chunk.indices { chunk[channel][frame] *= gain }
+      row[frame] *= Float(curve.gain((Double(position + frame) + 0.5) / Double(fadeIn)))
     }
   }
 
-  private func applyOut(_ chunk: inout [[Float]], start: Int, fadeStart: Int, length: Int) {
-    let frames = chunk.first?.count ?? 0
+  private func applyOut(
+    _ row: UnsafeMutablePointer<Float>, _ frames: Int, start: Int, fadeStart: Int, length: Int
+  ) {
     for frame in min(frames, max(0, fadeStart - start))..<frames where length > 0 {
       let left = Double(fadeStart + length - (start + frame)) - 0.5
-      let gain = Float(curve.gain(left / Double(length)))
-      for channel in chunk.indices { chunk[channel][frame] *= gain }
+      row[frame] *= Float(curve.gain(left / Double(length)))
     }
   }
 }

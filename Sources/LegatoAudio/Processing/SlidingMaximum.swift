@@ -23,4 +23,22 @@ struct SlidingMaximum: Sendable {
     position += 1
     return values[head].value
   }
+
+  /// The values that may still be the largest, and how long ago each came.
+  func save() -> [Float] { values[head...].flatMap { [$0.value, Float(position - $0.position)] } }
+
+  /// Puts saved values back; false, and nothing done, where they are not what ``save()`` gives.
+  mutating func restore(_ state: [Float]) -> Bool {
+    guard state.count % 2 == 0, state.count <= 2 * window else { return false }
+    var restored: [(value: Float, position: Int)] = []
+    restored.reserveCapacity(2 * window + 2)
+    for index in stride(from: 0, to: state.count, by: 2) {
+      guard let age = Int(exactly: state[index + 1]), (1...window).contains(age),
+        restored.last.map({ $0.value > state[index] && $0.position < -age }) ?? true
+      else { return false }
+      restored.append((state[index], -age))
+    }
+    (values, head, position) = (restored, 0, 0)
+    return true
+  }
 }

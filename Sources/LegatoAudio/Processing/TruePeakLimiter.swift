@@ -32,8 +32,15 @@ public struct TruePeakLimiter: Sendable {
   private let smoothing: [Float]
   private let phases = TruePeakFilter.phases.flatMap { $0 }
 
-  /// The last input frames of each channel, oldest first: what is still to come out, and the filter's past.
-  private var history: [[Float]]
+  /// Frames that are worked on at a time: memory is made for so many once.
+  private static let block = 256
+  /// Frames of the past that a new one needs: what is still to come out, and the filter's past.
+  private var past: Int { lookAhead + 2 * Self.half }
+  private var historyLength: Int { past + Self.block }
+  /// The last input frames, oldest first, `[channels][past + block]`; between calls the first `past` hold something.
+  private var history: [Float]
+  /// Peak, then reduction, of each frame of the block being worked on.
+  private var gains = [Float](repeating: 0, count: TruePeakLimiter.block)
   /// Peak of the interval before the newest one, since a peak between two samples concerns both.
   private var previousPeak: Float = 0
   /// Reductions wanted by the last `lookAhead + 1` frames, and how they are held and smoothed.
@@ -64,7 +71,7 @@ public struct TruePeakLimiter: Sendable {
     let window = (0...ahead).map { 1 - cos(2 * Double.pi * (Double($0) + 1) / Double(ahead + 2)) }
     let sum = window.reduce(0, +)
     smoothing = window.map { Float($0 / sum) }
-    history = Array(repeating: [Float](repeating: 0, count: ahead + 2 * Self.half), count: channels)
+    history = [Float](repeating: 0, count: channels * (ahead + 2 * Self.half + Self.block))
     wanted = SlidingMaximum(window: ahead + 1)
     held = [Float](repeating: 0, count: ahead + 1)
   }
@@ -74,27 +81,29 @@ public struct TruePeakLimiter: Sendable {
     precondition(
       chunk.count == channels && chunk.allSatisfy { $0.count == chunk[0].count },
       "TruePeakLimiter.process: \(chunk.count) channels of \(chunk.map(\.count)) frames, \(channels) wanted")
-    let frames = chunk[0].count
-    for channel in 0..<channels { appendFinite(chunk[channel], to: channel) }
-    let peaks = chunkPeaks(frames)
-    var output = Array(repeating: [Float](repeating: 0, count: frames), count: channels)
-    for frame in 0..<frames {
-      let reduction = nextReduction(max(peaks[frame], previousPeak))
-      previousPeak = peaks[frame]
-      // history[Self.half + frame] came in `latency` frames before the newest sample of this step.
-      let source = Self.half + frame
-      if reduction == 0 {
-        for channel in 0..<channels { output[channel][frame] = history[channel][source] }
-      } else {
-        reducedSamples += 1
-        for channel in 0..<channels {
-          let limited = history[channel][source] * (1 - reduction)
-          output[channel][frame] = min(max(limited, -ceiling), ceiling)
-        }
+    let memory = PlanarMemory(chunk)
+    process(memory.rows, frames: memory.capacity)
+    return memory.arrays(0..<memory.capacity)
+  }
+
+  /// The same in place, with no allocation: a pointer for each channel, each to `frames` samples.
+  public mutating func process(_ samples: UnsafeBufferPointer<UnsafeMutablePointer<Float>>, frames: Int) {
+    precondition(
+      samples.count == channels, "TruePeakLimiter.process: \(samples.count) of \(channels) channels")
+    var position = 0
+    while position < frames {
+      let count = min(Self.block, frames - position)
+      takeBlock(samples, from: position, count)
+      findPeaks(count)
+      for frame in 0..<count {
+        let peak = gains[frame]
+        gains[frame] = nextReduction(max(peak, previousPeak))
+        previousPeak = peak
+        if gains[frame] != 0 { reducedSamples += 1 }
       }
+      giveBlock(samples, from: position, count)
+      position += count
     }
-    for channel in 0..<channels { history[channel].removeFirst(frames) }
-    return output
   }
 
   /// The last ``latency`` frames. The limiter is then as new, but for its counts.
@@ -106,9 +115,7 @@ public struct TruePeakLimiter: Sendable {
 
   /// Forgets the stream; the counts stay.
   public mutating func reset() {
-    for channel in 0..<channels {
-      history[channel] = [Float](repeating: 0, count: lookAhead + 2 * Self.half)
-    }
+    history = [Float](repeating: 0, count: channels * historyLength)
     previousPeak = 0
     wanted = SlidingMaximum(window: lookAhead + 1)
     released = 0
@@ -124,32 +131,58 @@ public struct TruePeakLimiter: Sendable {
     return zip(body, tail).map { Array(($0 + $1).dropFirst(latency)) }
   }
 
-  private mutating func appendFinite(_ samples: [Float], to channel: Int) {
-    for sample in samples {
-      if sample.isFinite {
-        history[channel].append(sample)
-      } else {
-        nonFiniteSamples += 1
-        history[channel].append(0)
+  /// Puts a block behind the past.
+  private mutating func takeBlock(
+    _ samples: UnsafeBufferPointer<UnsafeMutablePointer<Float>>, from position: Int, _ count: Int
+  ) {
+    for channel in 0..<channels {
+      let start = channel * historyLength + past
+      for frame in 0..<count {
+        let sample = samples[channel][position + frame]
+        if !sample.isFinite { nonFiniteSamples += 1 }
+        history[start + frame] = sample.isFinite ? sample : 0
       }
     }
   }
 
   /// For each new frame, the largest true peak over the channels in the newest interval with all its taps.
-  private func chunkPeaks(_ frames: Int) -> [Float] {
-    var peaks = [Float](repeating: 0, count: frames)
+  private mutating func findPeaks(_ count: Int) {
+    for frame in 0..<count { gains[frame] = 0 }
+    let (past, length) = (past, historyLength)
     phases.withUnsafeBufferPointer { phases in
-      for channel in history {
-        channel.withUnsafeBufferPointer { samples in
-          guard let base = samples.baseAddress, let coefficients = phases.baseAddress else { return }
-          let first = samples.count - frames - TruePeakFilter.taps + 1
-          for frame in 0..<frames {
-            peaks[frame] = max(peaks[frame], TruePeakFilter.peak(base + first + frame, coefficients))
+      history.withUnsafeBufferPointer { history in
+        guard let base = history.baseAddress, let coefficients = phases.baseAddress else { return }
+        for channel in 0..<channels {
+          let first = base + channel * length + past - TruePeakFilter.taps + 1
+          for frame in 0..<count {
+            gains[frame] = max(gains[frame], TruePeakFilter.peak(first + frame, coefficients))
           }
         }
       }
     }
-    return peaks
+  }
+
+  /// Writes a block that is due, its gain reduced, and moves the past on.
+  private mutating func giveBlock(
+    _ samples: UnsafeBufferPointer<UnsafeMutablePointer<Float>>, from position: Int, _ count: Int
+  ) {
+    let (past, length) = (past, historyLength)
+    history.withUnsafeMutableBufferPointer { history in
+      guard let base = history.baseAddress else { return }
+      for channel in 0..<channels {
+        let row = base + channel * length
+        // row[half + frame] came in `latency` frames before the newest sample of that step.
+        let source = row + Self.half
+        let output = samples[channel] + position
+        for frame in 0..<count {
+          let reduction = gains[frame]
+          output[frame] =
+            reduction == 0
+            ? source[frame] : min(max(source[frame] * (1 - reduction), -ceiling), ceiling)
+        }
+        row.update(from: row + count, count: past)
+      }
+    }
   }
 
   /// One step of the gain: hold over the look-ahead, recover, smooth.
@@ -170,5 +203,36 @@ public struct TruePeakLimiter: Sendable {
       index = index + 1 == held.count ? 0 : index + 1
     }
     return sum
+  }
+}
+
+// MARK: - Saving
+
+extension TruePeakLimiter {
+  /// Everything that the output to come depends on, as numbers. Counts are no part of it.
+  public func save() -> [Float] {
+    var state: [Float] = []
+    for channel in 0..<channels { state += history[channel * historyLength..<channel * historyLength + past] }
+    return state + [previousPeak, released, Float(heldIndex)] + held + wanted.save()
+  }
+
+  /// Puts a saved state back; false, and nothing done, where it belongs to a limiter of other sizes or is damaged.
+  public mutating func restore(_ state: [Float]) -> Bool {
+    let start = channels * past
+    let heldStart = start + 3
+    let wantedStart = heldStart + held.count
+    guard state.count >= wantedStart, state.allSatisfy(\.isFinite),
+      let index = Int(exactly: state[start + 2]),
+      held.indices.contains(index), wanted.restore(Array(state[wantedStart...]))
+    else { return false }
+    for channel in 0..<channels {
+      history.replaceSubrange(
+        channel * historyLength..<channel * historyLength + past,
+        with: state[channel * past..<(channel + 1) * past])
+    }
+    (previousPeak, released, heldIndex) = (state[start], state[start + 1], index)
+    held = Array(state[heldStart..<wantedStart])
+    heldNonZero = held.count { $0 != 0 }
+    return true
   }
 }

@@ -4,13 +4,13 @@ import CKernels
 public final class ReadTest {
   private let engine: CPUEngine
   private let memory: CPUMemory
-  private let words = CPUMemory(byteCount: 64 * 4)
+  private let words = CPUMemory(byteCount: 64 * 4, count: nil)
   private var calls: [lk_call]
 
   /// - Parameter byteCount: touched at once, so that all of it is there.
   public init(engine: CPUEngine, byteCount: Int) {
     self.engine = engine
-    memory = CPUMemory(byteCount: byteCount)
+    memory = CPUMemory(byteCount: byteCount, count: nil)
     memory.pointer.initializeMemory(as: UInt8.self, repeating: 1, count: byteCount)
     var call = lk_call()
     call.kernel = lk_kernel_for(LK_READ, engine.isa)

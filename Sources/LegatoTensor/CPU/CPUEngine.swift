@@ -10,6 +10,11 @@ public final class CPUEngine: Backend {
   /// "avx512", "avx2", "neon-dot", "neon", "scalar".
   public let instructionSet: String
 
+  /// Bytes of everything that was made on the engine and is still there: plans with their intermediate results,
+  /// state, tensors, dense copies of weights. Weights themselves and the stacks of threads are not among them.
+  public var memoryByteCount: Int { memory.bytes }
+
+  let memory = MemoryCount()
   let isa: lk_isa
   let pool: OpaquePointer
   var recorder: PlanRecorder?
@@ -18,9 +23,13 @@ public final class CPUEngine: Backend {
   private var denseCopies: [ObjectIdentifier: CPUHandle] = [:]
   private var fftPlans: [Int: FFTPlan] = [:]
 
+  /// No operation is divided among more.
+  static let mostThreads = 64
+
   /// - Parameter threads: how many threads work on an operation, the caller's included; nil for one a core, at most 4.
+  ///   Fewer than 1 count as 1, more than 64 as 64. More than there are processors only cost time.
   public init(threads: Int? = nil) {
-    let wanted = max(1, threads ?? Platform.defaultThreadCount)
+    let wanted = min(max(1, threads ?? Platform.defaultThreadCount), Self.mostThreads)
     guard let pool = lk_pool_create(Int32(wanted)) ?? lk_pool_create(1) else {
       preconditionFailure("no memory for a thread pool of one")
     }
@@ -59,7 +68,7 @@ public final class CPUEngine: Backend {
       output = CPUHandle(place: .recorded(recorder.allocate(byteCount: byteCount)))
       recorder.append(calls, operands: handles, output: output)
     } else {
-      output = CPUHandle(place: .memory(CPUMemory(byteCount: byteCount)))
+      output = CPUHandle(place: .memory(CPUMemory(byteCount: byteCount, count: memory)))
       var resolved = calls.map { resolve($0, operands: handles, output: output, arena: nil) }
       lk_run(pool, &resolved, Int64(resolved.count))
     }
@@ -68,12 +77,14 @@ public final class CPUEngine: Backend {
 
   public func tensor(_ values: [Float], shape: [Int]) -> Tensor {
     precondition(values.count == shape.reduce(1, *), "\(values.count) values for shape \(shape)")
-    return Tensor(shape: shape, dtype: .float32, backend: self, handle: CPUHandle(copying: values))
+    return Tensor(
+      shape: shape, dtype: .float32, backend: self, handle: CPUHandle(copying: values, count: memory))
   }
 
   public func tensor(_ values: [Int32], shape: [Int]) -> Tensor {
     precondition(values.count == shape.reduce(1, *), "\(values.count) values for shape \(shape)")
-    return Tensor(shape: shape, dtype: .int32, backend: self, handle: CPUHandle(copying: values))
+    return Tensor(
+      shape: shape, dtype: .int32, backend: self, handle: CPUHandle(copying: values, count: memory))
   }
 
   public func tensor(of weight: Weight) -> Tensor {
@@ -119,7 +130,7 @@ public final class CPUEngine: Backend {
   private func denseCopy(_ handle: CPUHandle) -> CPUHandle {
     guard case .weight(let weight) = handle.place else { return handle }
     if let known = denseCopies[ObjectIdentifier(weight)] { return known }
-    let copy = CPUHandle(copying: weight.floats())
+    let copy = CPUHandle(copying: weight.floats(), count: memory)
     denseCopies[ObjectIdentifier(weight)] = copy
     return copy
   }
@@ -169,6 +180,7 @@ public final class CPUEngine: Backend {
     if let known = fftPlans[length] { return known }
     let plan = FFTPlan(length: length)
     fftPlans[length] = plan
+    memory.add(Int(lk_fft_byte_count(plan.pointer)))
     return plan
   }
 }

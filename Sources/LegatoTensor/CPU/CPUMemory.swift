@@ -1,19 +1,35 @@
 import CKernels
+import Synchronization
+
+/// How many bytes an engine's memory takes at present.
+final class MemoryCount: Sendable {
+  private let count = Atomic<Int>(0)
+
+  var bytes: Int { count.load(ordering: .relaxed) }
+  func add(_ bytes: Int) { count.add(bytes, ordering: .relaxed) }
+}
 
 /// Zeroed memory of the CPU engine, aligned for its kernels. Pages that nobody has touched take no room.
 final class CPUMemory {
   let pointer: UnsafeMutableRawPointer
   let byteCount: Int
+  private let count: MemoryCount?
 
-  init(byteCount: Int) {
+  /// - Parameter count: where it is counted; nil where somebody else does, or nobody.
+  init(byteCount: Int, count: MemoryCount?) {
     self.byteCount = byteCount
+    self.count = count
+    count?.add(byteCount)
     guard let memory = lk_zeroed(Int64(byteCount)) else {
       preconditionFailure("no memory for \(byteCount) bytes")
     }
     pointer = memory
   }
 
-  deinit { lk_free_zeroed(pointer) }
+  deinit {
+    count?.add(-byteCount)
+    lk_free_zeroed(pointer)
+  }
 }
 
 /// Where the values of a tensor of the CPU engine are.
@@ -34,8 +50,8 @@ final class CPUHandle {
     self.offset = offset
   }
 
-  convenience init<Element>(copying values: [Element]) {
-    let memory = CPUMemory(byteCount: values.count * MemoryLayout<Element>.stride)
+  convenience init<Element>(copying values: [Element], count: MemoryCount) {
+    let memory = CPUMemory(byteCount: values.count * MemoryLayout<Element>.stride, count: count)
     values.withUnsafeBytes {
       if let source = $0.baseAddress { memory.pointer.copyMemory(from: source, byteCount: $0.count) }
     }

@@ -21,6 +21,7 @@ public final class Plan {
   private let outputs: [UnsafeMutableBufferPointer<Float>]
   /// Bytes of intermediate results.
   public let arenaByteCount: Int
+  private let callByteCount: Int
 
   init(
     engine: CPUEngine, calls: [lk_call], owned: [AnyObject], inputs: [(CPUMemory, Int)],
@@ -34,7 +35,11 @@ public final class Plan {
     integerInputs = inputs.map { .init(start: $0.0.pointer.assumingMemoryBound(to: Int32.self), count: $0.1) }
     self.outputs = outputs.map { .init(start: $0.0.pointer.assumingMemoryBound(to: Float.self), count: $0.1) }
     self.arenaByteCount = arenaByteCount
+    callByteCount = calls.count * MemoryLayout<lk_call>.stride
+    engine.memory.add(callByteCount)
   }
+
+  deinit { engine.memory.add(-callByteCount) }
 
   /// Memory of an input slot; write before ``run()``.
   public func input(_ index: Int) -> UnsafeMutableBufferPointer<Float> { inputs[index] }
@@ -68,12 +73,14 @@ extension CPUEngine {
     let recorder = PlanRecorder()
     self.recorder = recorder
     defer { self.recorder = nil }
-    let memories = inputs.map { CPUMemory(byteCount: $0.shape.reduce(1, *) * $0.dtype.byteCount) }
+    let memories = inputs.map {
+      CPUMemory(byteCount: $0.shape.reduce(1, *) * $0.dtype.byteCount, count: memory)
+    }
     let tensors = zip(inputs, memories).map {
       Tensor(shape: $0.shape, dtype: $0.dtype, backend: self, handle: CPUHandle(place: .memory($1)))
     }
     let results = try body(tensors)
-    let outputs = results.map { CPUMemory(byteCount: $0.count * 4) }
+    let outputs = results.map { CPUMemory(byteCount: $0.count * 4, count: memory) }
     for (result, memory) in zip(results, outputs) {
       recorder.finish(handle(of: result), shape: result.shape, in: memory)
     }

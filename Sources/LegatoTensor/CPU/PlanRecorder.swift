@@ -41,7 +41,7 @@ final class PlanRecorder {
   /// The calls with addresses, and what they point to.
   func resolved(by engine: CPUEngine) -> (calls: [lk_call], arena: CPUMemory) {
     fuse()
-    let (arena, offsets) = layOut()
+    let (arena, offsets) = layOut(count: engine.memory)
     let calls = nodes.map { node in
       engine.resolve(node.call, operands: node.operands, output: node.output) { [results] handle in
         guard case .recorded(let id) = handle.place else { preconditionFailure("operand has no memory") }
@@ -52,7 +52,7 @@ final class PlanRecorder {
   }
 
   /// Offsets of the buffers: two that live at the same time never overlap.
-  private func layOut() -> (CPUMemory, [Int]) {
+  private func layOut(count: MemoryCount) -> (CPUMemory, [Int]) {
     var lifetimes = [ClosedRange<Int>?](repeating: nil, count: sizes.count)
     for (index, node) in nodes.enumerated() {
       for handle in node.operands + [node.output] {
@@ -77,7 +77,7 @@ final class PlanRecorder {
       placed.append((start..<start + sizes[id], life))
       total = max(total, start + sizes[id])
     }
-    return (CPUMemory(byteCount: total), offsets)
+    return (CPUMemory(byteCount: total, count: count), offsets)
   }
 }
 

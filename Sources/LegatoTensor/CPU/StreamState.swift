@@ -25,6 +25,8 @@ public final class StreamState {
   private var memories: [CPUMemory] = []
   /// Bytes of one slot of each memory.
   private var sizes: [Int] = []
+  /// Slots that have been used, whose memory counts.
+  private var touched: Set<Int> = []
 
   public init(engine: CPUEngine, slots: Int = 1) {
     self.engine = engine
@@ -34,12 +36,19 @@ public final class StreamState {
   /// A zeroed state tensor, `[slots] + shape`.
   public func make(_ shape: [Int]) -> StateTensor {
     let size = shape.reduce(1, *) * 4
-    let memory = CPUMemory(byteCount: size * slots)
+    let memory = CPUMemory(byteCount: size * slots, count: nil)
     memories.append(memory)
     sizes.append(size)
     return StateTensor(
       tensor: Tensor(
         shape: [slots] + shape, dtype: .float32, backend: engine, handle: CPUHandle(place: .memory(memory))))
+  }
+
+  deinit { engine.memory.add(-touched.count * byteCount) }
+
+  /// Says that a slot is about to be used: its memory is counted from now on.
+  public func touch(slot: Int = 0) {
+    if touched.insert(slot).inserted { engine.memory.add(byteCount) }
   }
 
   /// Bytes of one slot.
