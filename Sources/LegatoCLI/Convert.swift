@@ -12,15 +12,17 @@ struct Convert: ParsableCommand {
     abstract: "Store a package's weights in fewer bits.",
     discussion: """
       Writes a package that loads, generates and trains like the original, smaller and faster. int8 has one scale for 64 columns of a \
-      row, int4 one for 32; small weights stay f32, and a matrix that cannot be divided so takes the nearest format that it can. \
-      Styles go along, and latents of the original codec stay valid.
-
-      Measures what that changed, in less than a minute: the velocity along rollouts of the original (it should change by 3 % at most), the \
-      codec's mel distance (2 % worse at most), and whether the two models' rollouts differ more than the original's by other seeds.
+      row, int4 one for 32. Small weights stay f32, what writes the codec's spectra stays bf16, and with int4 the matrices that bear \
+      least stay int8. int4 is rounded by what the layers read while the package plays to itself. Styles go along, and latents of \
+      the original codec stay valid.
 
         legato convert Models/legato-first --weights int8 --output legato-first-int8
         legato convert Models/legato-first --weights int4 --output legato-first-int4 --reference recordings
         legato generate --model legato-first-int8 --duration 30 --output out.wav
+
+      Then measures what that changed: the velocity along rollouts of the original (by 3 % at most), the codec's mel distance (2 % \
+      worse at most), and whether rollouts of the two models differ more than the original's by other seeds. A bar that is missed is \
+      said, and no failure.
       """)
 
   @Argument(help: ArgumentHelp("A model package.", valueName: "package"))

@@ -20,7 +20,7 @@ public enum WeightPrecision: String, CaseIterable, Sendable, Codable {
     }
   }
 
-  /// What ends in spectra stays bf16: beside loud bands the quiet ones would drown in what kernels round inputs by.
+  /// What writes spectra stays bf16: kernels of int8 and int4 round their inputs, too, and quiet bands would drown in that.
   private static let finest = ["decoder.head."]
 
   /// Matrices that stay int8 where the others become int4: small ones, or hardly in use while a package plays, and most of the error
