@@ -108,7 +108,7 @@ import Testing
     let files = try FileManager.default.subpathsOfDirectory(atPath: folder.path("a")).filter {
       $0.contains(".")
     }
-    #expect(files.count == 5 + before.styles.count)
+    #expect(files.count == 6 + before.styles.count)
     for file in files { #expect(try bytes("a/" + file) == bytes("b/" + file), "\(file)") }
     #expect(after.styles == before.styles && after.styles.map(\.factors) == before.styles.map(\.factors))
     #expect(after.codec.hash == before.codec.hash)
