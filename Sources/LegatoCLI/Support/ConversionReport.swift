@@ -80,7 +80,7 @@ struct ConversionReport: Encodable {
         + "latents changed by \(percent(quality.latents)); on \(quality.sound)",
       "rollouts  Fréchet distance to the original's by other seeds \(quality.distance.text), among the original's "
         + "\(quality.originalDistance.text), ratio \(quality.distanceRatio.text): "
-        + "\(passed(quality.distancePasses, "seeds differ")); by the same seeds \(Estimate.digits(quality.sameSeedDistance))",
+        + "\(passed(quality.distancePasses, "the distance of seeds")); by the same seeds \(Estimate.digits(quality.sameSeedDistance))",
     ]
   }
 
