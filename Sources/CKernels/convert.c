@@ -51,9 +51,9 @@ void lk_to_int8(const float *in, int8_t *out, float *scales, int64_t rows, int64
     }
 }
 
-// The scale of a group whose values, rounded to -8 ... 7 times it, are nearest to x in the mean square: some scales around the
-// largest value's, of either sign (8 steps reach farther than 7), each followed by its least-squares refinement.
-static float best_int4_scale(const float *x, int64_t n) {
+// Candidates are scales around the largest value's, of either sign (8 steps reach farther than 7), each followed by its
+// least-squares refinement.
+float lk_int4_scale(const float *x, const float *importance, int64_t n) {
   const float magic = 12582912.0f;  // 1.5 * 2^23
   const float top = largest(x, n);
   if (!(top > 0.0f)) return 0.0f;
@@ -68,8 +68,9 @@ static float best_int4_scale(const float *x, int64_t n) {
       for (int64_t j = 0; j < n; j++) {
         float q = (x[j] * inverse + magic) - magic;
         q = q > 7.0f ? 7.0f : q < -8.0f ? -8.0f : q;
-        product += x[j] * q;
-        square += q * q;
+        const float weighted = importance ? importance[j] * q : q;
+        product += x[j] * weighted;
+        square += q * weighted;
       }
       // |x|^2 - gain is the squared error at the scale that suits these q best, product / square.
       const double gain = square > 0.0f ? (double)product * product / square : -1.0;
@@ -87,7 +88,7 @@ void lk_to_int4(const float *in, uint8_t *out, float *scales, int64_t rows, int6
   for (int64_t r = 0; r < rows; r++)
     for (int64_t g = 0; g * group < columns; g++) {
       const float *x = in + r * columns + g * group;
-      const float scale = best_int4_scale(x, group);
+      const float scale = lk_int4_scale(x, NULL, group);
       *scales++ = scale;
       for (int64_t j = 0; j < group; j++) {
         const int64_t k = g * group + j;

@@ -126,6 +126,16 @@ import Testing
       let isKept = a.name.hasPrefix("encoder.") || a.name.hasPrefix("latents.")
       #expect((a.floats() == b.floats()) == isKept, "\(a.name)")
     }
+    // A converted encoder keeps its bytes and the latents of its original, too.
+    let small = try codecs[0].converted { $0.converted(to: WeightPrecision.int8.format(of: $0)) }
+    try CodecPackage.write(
+      to: folder.path("small"), configuration: small.configuration, weights: small.codec.weights, format: nil,
+      card: "")
+    try run(
+      "train", "recipe.yaml", "--output", "fourth", "--from", "small", "--set", "steps=2", "--set",
+      "codec.freeze_encoder=true")
+    let fourth = try CodecPackage(path: folder.path("fourth/package"))
+    #expect(fourth.hash == codecs[0].hash && fourth.configuration.converted == small.configuration.converted)
     let untrained = try LegatoProcess.run(
       ["train", "recipe.yaml", "--output", "third", "--set", "codec.freeze_encoder=true"], in: folder.url)
     #expect(untrained.status == 1 && untrained.error.contains("--from"), "\(untrained.error)")

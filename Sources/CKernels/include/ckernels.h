@@ -149,6 +149,8 @@ void lk_to_int8(const float *in, int8_t *out, float *scales, int64_t rows, int64
 // The same to int4, -8 ... 7 times the scale (of either sign) of least squared error: rows of (columns + 1) / 2 bytes, column 2j in
 // the low nibble, each nibble the value + 8. group divides columns and is even, or is columns.
 void lk_to_int4(const float *in, uint8_t *out, float *scales, int64_t rows, int64_t columns, int64_t group);
+// The scale whose multiples by -8 ... 7 are nearest to x in the mean square, each value weighted by its importance (null: all alike).
+float lk_int4_scale(const float *x, const float *importance, int64_t n);
 void lk_from_int4(const uint8_t *in, const float *scales, float *out, int64_t rows, int64_t columns, int64_t group);
 
 #ifdef __cplusplus

@@ -17,5 +17,6 @@ enum Cancellation {
 
   private static func isCancellation(_ error: any Error) -> Bool {
     (error as? PrepareError)?.kind == .cancelled || (error as? CorpusError) == .cancelled
+      || (error as? ConversionError) == .cancelled
   }
 }

@@ -1,6 +1,8 @@
 import LegatoCodecs
+import LegatoEvaluation
 import LegatoModels
 import LegatoTensor
+import LegatoTraining
 
 /// What `legato convert` did.
 struct ConversionReport: Encodable {
@@ -32,6 +34,8 @@ struct ConversionReport: Encodable {
   var model: Part
   var codec: Part
   var notes: [String]
+  /// Nil where it was not measured.
+  var quality: ConversionQuality?
 
   init(_ original: ModelPackage, _ converted: ModelPackage, _ precision: WeightPrecision, output: String) {
     self.output = output
@@ -59,8 +63,25 @@ struct ConversionReport: Encodable {
       ]
   }
 
-  var lines: [String] {
-    ["\(output)", "model  \(model.text)", "codec  \(codec.text)"]
+  var lines: [String] { [output, "model     \(model.text)", "codec     \(codec.text)"] + qualityLines }
+
+  private var qualityLines: [String] {
+    guard let quality else { return [] }
+    func percent(_ value: Estimate, minus offset: Double = 0) -> String {
+      func text(_ value: Double) -> String { Estimate.digits(100 * (value - offset)) }
+      guard let low = value.low, let high = value.high else { return text(value.value) + " %" }
+      return "\(text(value.value)) % (\(text(low)) to \(text(high)))"
+    }
+    func passed(_ passes: Bool, _ bar: String) -> String { passes ? "within \(bar)" : "MORE THAN \(bar)" }
+    return [
+      "velocity  changed by \(percent(quality.velocity)): \(passed(quality.velocityPasses, "3 %"))",
+      "codec     mel distance \(Estimate.digits(quality.melDistance)), worse by \(percent(quality.melDistanceRatio, minus: 1)), "
+        + "by the decoder alone \(percent(quality.decoderRatio, minus: 1)): \(passed(quality.codecPasses, "2 %")); "
+        + "latents changed by \(percent(quality.latents)); on \(quality.sound)",
+      "rollouts  Fréchet distance to the original's by other seeds \(quality.distance.text), among the original's "
+        + "\(quality.originalDistance.text), ratio \(quality.distanceRatio.text): "
+        + "\(passed(quality.distancePasses, "the distance of seeds")); by the same seeds \(Estimate.digits(quality.sameSeedDistance))",
+    ]
   }
 
   /// The original's card with a line on what was done.

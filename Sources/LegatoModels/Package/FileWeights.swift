@@ -33,8 +33,14 @@ public final class FileWeights: WeightSource {
       weight = Weight(name: name, shape: shape, format: .bfloat16, storage: try mapped(entry))
     case (.int8, let columns?):
       let (scales, group) = try scales(of: name, rows: shape[0], columns: columns)
+      let storage = try mapped(entry)
+      // Symmetric int8 has no −128, and kernels count on it.
+      guard !storage.bytes.contains(0x80) else {
+        throw ModelError.invalid(
+          file: file.path, reason: "the tensor '\(name)' contains −128; int8 weights are from −127 to 127")
+      }
       weight = Weight(
-        name: name, shape: shape, format: .int8(group: group), storage: try mapped(entry), scales: scales)
+        name: name, shape: shape, format: .int8(group: group), storage: storage, scales: scales)
     case (.uint8, let columns?):
       let (scales, group) = try scales(of: name, rows: shape[0], columns: columns)
       guard group % 2 == 0 else {

@@ -20,13 +20,27 @@ public enum WeightPrecision: String, CaseIterable, Sendable, Codable {
     }
   }
 
+  /// What writes spectra stays bf16: kernels of int8 and int4 round their inputs, too, and quiet bands would drown in that.
+  private static let finest = ["decoder.head."]
+
+  /// Matrices that stay int8 where the others become int4: small ones, or hardly in use while a package plays, and most of the error
+  /// would be theirs.
+  private static let sensitive = [
+    "backbone.in.", "sampler.in.", "sampler.out.", "sampler.time.", "sampler.condition.",
+    "sampler.modulation.",
+    "encoder.", "decoder.in.", "decoder.unfold.", "decoder.bottleneck.",
+  ]
+
   /// The format that a weight of a model or codec gets.
   public func format(of weight: Weight) -> WeightFormat {
-    switch self {
+    func isOne(of names: [String]) -> Bool { names.contains { weight.name.hasPrefix($0) } }
+    return switch self {
     case .float32: .float32
-    case .bfloat16: weight.storedFormat(for: .bfloat16)
-    case .int8: weight.storedFormat(for: Self.int8Format)
-    case .int4: weight.storedFormat(for: Self.int4Format)
+    case .bfloat16,
+      .int8 where isOne(of: Self.finest), .int4 where isOne(of: Self.finest):
+      weight.storedFormat(for: .bfloat16)
+    case .int4 where !isOne(of: Self.sensitive): weight.storedFormat(for: Self.int4Format)
+    case .int8, .int4: weight.storedFormat(for: Self.int8Format)
     }
   }
 
