@@ -12,7 +12,8 @@ if [ "$(uname -s)" = Darwin ]; then
   cp .build/c/release/libLegatoC.dylib "$prefix/lib/liblegato.dylib"
   install_name_tool -id @rpath/liblegato.dylib "$prefix/lib/liblegato.dylib"
 else
-  "$swift" build -c release --product LegatoC --static-swift-stdlib --scratch-path .build/c
+  # The first flag alone leaves the runtime outside of libraries.
+  "$swift" build -c release --product LegatoC --static-swift-stdlib -Xswiftc -static-stdlib --scratch-path .build/c
   cp .build/c/release/libLegatoC.so "$prefix/lib/liblegato.so"
 fi
 cp Sources/CLegato/include/legato.h "$prefix/include/legato.h"

@@ -96,6 +96,11 @@ final class RealtimeEngine {
     source = ChunkSource(session)
     producer = shared.ring.takeProducer()
     memory = PlanarMemory(channels: session.channels, capacity: session.samplesPerFrame)
+    publishFootprint()
+  }
+
+  /// Plans are made at first use, so it is looked at again.
+  private func publishFootprint() {
     let footprint = session.memoryFootprint
     shared.stateBytes.store(footprint.state, ordering: .relaxed)
     shared.bufferBytes.store(
@@ -134,6 +139,7 @@ final class RealtimeEngine {
     }
     shared.recoveries.store(session.latents.recoveries, ordering: .relaxed)
     shared.limitedSamples.store(source.limitedSamples, ordering: .relaxed)
+    publishFootprint()
     return true
   }
 
