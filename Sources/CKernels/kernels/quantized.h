@@ -255,92 +255,100 @@ LK_INLINE vf q_four(const void *p) {
 #endif
 }
 
-// Groups g ... g + 3 of mr rows of x with those that begin `at` bytes into rows of w, four of whose scales lie at ws + s bytes.
-LK_INLINE void q_step(const int format, const int mr, const char *const w[], const char *const ws[], int64_t at, int64_t s, const lk_rounded *x, int64_t g, vf acc[LK_QM][LK_QV], const char *ahead) {
-  LK_UNROLL
-  for (int v = 0; v < LK_QV; v++) {
-    const vf scales = q_fours(ws + v * LK_QR, s);
-    vi sums[LK_QM];
-    if (format == LK_INT8) {
-      enum { PARTS = LK_INT8_GROUP / (4 * W) };
-      vi groups[LK_QM][LK_QR][4], rows[LK_QM][LK_QR];
+// Vectors that four groups of a row of w are summed in before lanes are folded.
+LK_INLINE int q_parts(const int format) { return format == LK_INT8 ? 1 : 4 / LK_QR; }
+
+// Groups g ... g + 3 of mr rows of x with those of a row of w at `w`, not folded: to parts[i * stride].
+LK_INLINE void q_step(const int format, const int mr, const char *w, const lk_rounded *x, int64_t g, vi *parts, int64_t stride) {
+  if (format == LK_INT8) {
+    enum { PARTS = LK_INT8_GROUP / (4 * W) };
+    vi groups[LK_QM][4];
+    LK_UNROLL
+    for (int j = 0; j < 4; j++) {
       LK_UNROLL
-      for (int j = 0; j < 4; j++) {
+      for (int i = 0; i < mr; i++) groups[i][j] = (vi){0};
+      LK_UNROLL
+      for (int p = 0; p < PARTS; p++) {
+        const vq b = q8_weights(q_load(w + j * LK_INT8_GROUP + p * 4 * W));
         LK_UNROLL
-        for (int r = 0; r < LK_QR; r++) {
-          __builtin_prefetch(ahead + 64 * (j * LK_QR * LK_QV + v * LK_QR + r), 0, 2);
-          LK_UNROLL
-          for (int i = 0; i < mr; i++) groups[i][r][j] = (vi){0};
-          LK_UNROLL
-          for (int p = 0; p < PARTS; p++) {
-            const vq b = q8_weights(q_load(w[v * LK_QR + r] + at + j * LK_INT8_GROUP + p * 4 * W));
-            LK_UNROLL
-            for (int i = 0; i < mr; i++) groups[i][r][j] = q_products(groups[i][r][j], b, q_load(x[i].values + (g + j) * LK_INT8_GROUP + p * 4 * W));
-          }
-        }
+        for (int i = 0; i < mr; i++) groups[i][j] = q_products(groups[i][j], b, q_load(x[i].values + (g + j) * LK_INT8_GROUP + p * 4 * W));
       }
-      LK_UNROLL
-      for (int i = 0; i < mr; i++) {
-        LK_UNROLL
-        for (int r = 0; r < LK_QR; r++) rows[i][r] = q_sum4(groups[i][r][0], groups[i][r][1], groups[i][r][2], groups[i][r][3]);
-      }
-      LK_UNROLL
-      for (int i = 0; i < mr; i++) sums[i] = q8_fold(rows[i]);
-    } else {
-      enum { VECTORS = 4 / LK_QR };  // of a row of w
-      vi parts[LK_QM][4];
-      LK_UNROLL
-      for (int j = 0; j < 4; j++) {
-        if (j % VECTORS == 0) __builtin_prefetch(ahead + 64 * (v * LK_QR + j / VECTORS), 0, 2);
-        const vq both = q_load(w[v * LK_QR + j / VECTORS] + at + j % VECTORS * 4 * W), low = q4_low(both), high = q4_high(both);
-        LK_UNROLL
-        for (int i = 0; i < mr; i++) {
-          const int8_t *values = x[i].values + g * LK_INT4_GROUP + j % VECTORS * 8 * W;
-          parts[i][j] = q4_products(low, high, q_load(values), q_load(values + 4 * W));
-        }
-      }
-      LK_UNROLL
-      for (int i = 0; i < mr; i++) sums[i] = q4_fold(parts[i]);
     }
     LK_UNROLL
-    for (int i = 0; i < mr; i++) {
-      const vi sum = sums[i] + (vi)q_four(x[i].starts + g);
-      acc[i][v] = v_fma(__builtin_convertvector(sum, vf) * q_four(x[i].scales + g), scales, acc[i][v]);
+    for (int i = 0; i < mr; i++) parts[i * stride] = q_sum4(groups[i][0], groups[i][1], groups[i][2], groups[i][3]);
+  } else {
+    LK_UNROLL
+    for (int h = 0; h < 4 / LK_QR; h++) {
+      const vq both = q_load(w + h * 4 * W), low = q4_low(both), high = q4_high(both);
+      LK_UNROLL
+      for (int i = 0; i < mr; i++) {
+        const int8_t *values = x[i].values + g * LK_INT4_GROUP + h * 8 * W;
+        parts[i * stride + h] = q4_products(low, high, q_load(values), q_load(values + 4 * W));
+      }
     }
   }
 }
 
-// out[m ..< m + mr, n ..< n + count], count <= LK_QV * LK_QR; the last row of w stands for those that are missing.
+// out[m ..< m + mr, n ..< n + count], count <= LK_QV * LK_QR. One row of w is read after another, as memory has them: the processor
+// finds out by itself then what to fetch, and does it as well as it can be told to. For int4, with more to do a byte, it is told, and
+// the last row's share is asked for while lanes are folded, so that memory has no rest. Scales are always asked for, a block ahead.
 LK_INLINE void q_block(const int format, const int mr, const lk_dot *d, const lk_rounded *x, int64_t m, int64_t n, int64_t count) {
   enum { ROWS = LK_QV * LK_QR };
-  const int64_t step = format == LK_INT8 ? 4 * LK_INT8_GROUP : 2 * LK_INT4_GROUP, distance = fetch_distance(ROWS, d), groups = d->groups;
-  vf acc[LK_QM][LK_QV];
-  const char *w[ROWS], *scales[ROWS];
+  const int64_t step = format == LK_INT8 ? 4 * LK_INT8_GROUP : 2 * LK_INT4_GROUP, groups = d->groups;
+  const int64_t steps = (groups + 3) / 4, vectors = q_parts(format), stride = ROWS * steps * vectors;
+  vi parts[LK_QM * stride];
+  const char *scales[ROWS];
+  float rest[ROWS][4];
   LK_UNROLL
   for (int j = 0; j < ROWS; j++) {
+    // The last row stands for those that are missing.
     const int64_t row = n + lk_min64(j, count - 1);
-    w[j] = d->w + row * d->bytes_w, scales[j] = (const char *)(d->scales + row * groups);
+    const char *w = d->w + row * d->bytes_w;
+    scales[j] = (const char *)(d->scales + row * groups);
+    vi *to = parts + j * steps * vectors;
+    int64_t g = 0;
+    for (; g + 4 <= groups; g += 4, w += step, to += vectors) {
+      if (format == LK_INT4 && j + 1 < ROWS) __builtin_prefetch(w + LK_AHEAD, 0, 2);
+      q_step(format, mr, w, x, g, to, stride);
+    }
+    if (format == LK_INT8 && g < groups) {
+      // What is missing of four groups: zeros, whose scale −0 leaves an accumulator its bits.
+      char line[4 * LK_INT8_GROUP] = {0};
+      memcpy(line, w, (size_t)((groups - g) * LK_INT8_GROUP));
+      for (int l = 0; l < 4; l++) rest[j][l] = -0.0f;
+      memcpy(rest[j], scales[j] + 4 * g, (size_t)(4 * (groups - g)));
+      q_step(format, mr, line, x, g, to, stride);
+    }
   }
+  vf acc[LK_QM][LK_QV];
   LK_UNROLL
   for (int i = 0; i < mr; i++) {
     LK_UNROLL
     for (int v = 0; v < LK_QV; v++) acc[i][v] = v_zero();
   }
-  int64_t g = 0, at = 0;
-  for (; g + 4 <= groups; g += 4, at += step) {
-    q_step(format, mr, w, scales, at, 4 * g, x, g, acc, w[0] + at * ROWS + distance);
-  }
-  if (format == LK_INT8 && g < groups) {
-    // What is missing of four groups: zeros, whose scale −0 leaves an accumulator its bits.
-    int8_t line[ROWS][4 * LK_INT8_GROUP] = {{0}};
-    float four[ROWS][4];
-    for (int j = 0; j < ROWS; j++) {
-      memcpy(line[j], w[j] + at, (size_t)((groups - g) * LK_INT8_GROUP));
-      for (int l = 0; l < 4; l++) four[j][l] = -0.0f;
-      memcpy(four[j], scales[j] + 4 * g, (size_t)(4 * (groups - g)));
-      w[j] = (const char *)line[j], scales[j] = (const char *)four[j];
+  const char *last = d->w + (n + ROWS - 1) * d->bytes_w;
+  for (int64_t t = 0; t < steps; t++) {
+    const int64_t g = 4 * t;
+    __builtin_prefetch(scales[0] + 4 * ROWS * groups + 64 * t, 0, 2);
+    if (format == LK_INT4) __builtin_prefetch(last + LK_AHEAD + 64 * t, 0, 2);
+    int64_t at = 4 * g;
+    if (format == LK_INT8 && g + 4 > groups) {
+      at = 0;
+      LK_UNROLL
+      for (int j = 0; j < ROWS; j++) scales[j] = (const char *)rest[j];
     }
-    q_step(format, mr, w, scales, 0, 0, x, g, acc, w[0]);
+    LK_UNROLL
+    for (int v = 0; v < LK_QV; v++) {
+      const vf ws = q_fours(scales + v * LK_QR, at);
+      LK_UNROLL
+      for (int i = 0; i < mr; i++) {
+        vi u[4];
+        LK_UNROLL
+        for (int j = 0; j < LK_QR * vectors; j++) u[j] = parts[i * stride + ((v * LK_QR + j / vectors) * steps + t) * vectors + j % vectors];
+        const vi sum = (format == LK_INT8 ? q8_fold(u) : q4_fold(u)) + (vi)q_four(x[i].starts + g);
+        acc[i][v] = v_fma(__builtin_convertvector(sum, vf) * q_four(x[i].scales + g), ws, acc[i][v]);
+      }
+    }
   }
   LK_UNROLL
   for (int i = 0; i < mr; i++) {
