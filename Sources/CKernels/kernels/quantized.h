@@ -128,30 +128,36 @@ typedef struct {
   int32_t *starts;
 } lk_rounded;
 
-LK_INLINE float q_largest(vf a) {
+LK_INLINE int32_t q_largest(vi a) {
 #if defined(LK_AVX512_BUILD)
-  return _mm512_reduce_max_ps((__m512)a);
+  return _mm512_reduce_max_epi32((__m512i)a);
 #else
-  return v_max_lane(a);
+  int32_t largest = a[0];
+  for (int j = 1; j < W; j++) largest = a[j] > largest ? a[j] : largest;
+  return largest;
 #endif
 }
 
 // Scale and rounded values of `group` columns, and their sum.
 LK_INLINE float q_round_group(const float *x, const int group, int8_t *out, int32_t *sum) {
-  vf largest = v_zero(), invalid = v_zero();
+  // Sizes are in the order of their bits; infinity and what is not a number come last.
+  vi largest = {0};
+  LK_UNROLL
   for (int j = 0; j < group; j += W) {
-    const vf v = v_load(x + j);
-    largest = v_max(largest, v_abs(v));
-    invalid = invalid + v * 0.0f;
+    const vi a = (vi)v_abs(v_load(x + j)), greater = a > largest;
+    largest = (a & greater) | (largest & ~greater);
   }
-  const float max = q_largest(largest), bad = v_sum(invalid);
+  const int32_t bits = q_largest(largest);
+  float max;
+  memcpy(&max, &bits, sizeof max);
   *sum = 0;
-  if (!(max > 0.0f) || bad != 0.0f) {
+  if (!(max > 0.0f) || bits >= 0x7f800000) {
     memset(out, 0, (size_t)group);
-    return bad;
+    return bits >= 0x7f800000 ? NAN : 0.0f;
   }
   const vf inverse = v_set(127.0f / max);
   vi total = {0};
+  LK_UNROLL
   for (int j = 0; j < group; j += W) {
     const vi q = (vi)v_fma(v_load(x + j), inverse, v_set(LK_ROUND_MAGIC)) - 0x4b400000;
     const v8 bytes = __builtin_convertvector(q, v8);
@@ -164,7 +170,7 @@ LK_INLINE float q_round_group(const float *x, const int group, int8_t *out, int3
 
 // Row i of a block of `rows`.
 LK_INLINE void q_round_row(const int format, const float *x, int64_t K, lk_rounded to, int64_t i, int64_t rows) {
-  enum { PART = LK_INT4_GROUP / 2 };
+  enum { PART = LK_INT4_GROUP / 2 };  // bytes are little-endian everywhere here
   const int group = q_group(format), offset = format == LK_INT8 ? LK_Q8_OFFSET : LK_Q4_OFFSET;
   const int64_t groups = K / group;
   for (int64_t g = 0; g < groups; g++) {
@@ -173,11 +179,14 @@ LK_INLINE void q_round_row(const int format, const float *x, int64_t K, lk_round
     if (format == LK_INT8) {
       to.scales[at] = q_round_group(x + g * group, LK_INT8_GROUP, to.values + at * group, &sum);
     } else {
-      int8_t line[LK_INT4_GROUP];
-      to.scales[at] = q_round_group(x + g * group, LK_INT4_GROUP, line, &sum);
+      typedef uint16_t pairs __attribute__((vector_size(LK_INT4_GROUP)));
+      typedef uint8_t part __attribute__((vector_size(PART)));
+      pairs line;
+      to.scales[at] = q_round_group(x + g * group, LK_INT4_GROUP, (int8_t *)&line, &sum);
       int8_t *even = to.values + at * group, *odd = even + PART;
       if (rows == 1) even = to.values + g / LK_QR * 8 * W + g % LK_QR * PART, odd = even + 4 * W;
-      for (int j = 0; j < PART; j++) even[j] = line[2 * j], odd[j] = line[2 * j + 1];
+      const part low = __builtin_convertvector(line & 255, part), high = __builtin_convertvector(line >> 8, part);
+      memcpy(even, &low, PART), memcpy(odd, &high, PART);
     }
     to.starts[at] = -offset * sum;
   }
