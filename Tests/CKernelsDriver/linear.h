@@ -156,6 +156,12 @@ static void test_linear(void) {
     check_linear((linear_shape){.M = M, .K = 16384, .N = 5, .group = 64, .format = LK_INT8, .activation = -1, .exact = 1});
     check_linear((linear_shape){.M = M, .K = 384, .N = 70, .group = 32, .format = LK_INT4, .activation = LK_GELU, .exact = 1});
   }
+  // Tiles: several blocks of rows, several panels of columns, the last ones of either not full, groups that are not fours.
+  for (int64_t M = 11; M < 150; M += 46) {
+    check_linear((linear_shape){.M = M, .K = 2176, .N = 19, .group = 64, .format = LK_INT8, .activation = -1, .bias = 1, .exact = 1});
+    check_linear((linear_shape){.M = M, .K = 192, .N = 50, .group = 64, .format = LK_INT8, .activation = -1});
+    check_linear((linear_shape){.M = M, .K = 1408, .N = 19, .group = 32, .format = LK_INT4, .activation = -1, .bias = 1, .exact = 1});
+  }
   check_linear((linear_shape){.M = 2, .K = 16512, .N = 5, .group = 32, .format = LK_INT4, .activation = -1, .exact = 1});
   check_linear((linear_shape){.M = 3, .K = 0, .N = 5, .format = LK_F32, .activation = -1, .bias = 1});
   check_linear((linear_shape){.M = 3, .K = 0, .N = 5, .format = LK_BF16, .activation = -1});

@@ -181,8 +181,10 @@ LK_INLINE void q_round_row(const int format, const float *x, int64_t K, lk_round
     } else {
       typedef uint16_t pairs __attribute__((vector_size(LK_INT4_GROUP)));
       typedef uint8_t part __attribute__((vector_size(PART)));
+      int8_t bytes[LK_INT4_GROUP];
       pairs line;
-      to.scales[at] = q_round_group(x + g * group, LK_INT4_GROUP, (int8_t *)&line, &sum);
+      to.scales[at] = q_round_group(x + g * group, LK_INT4_GROUP, bytes, &sum);
+      memcpy(&line, bytes, sizeof line);
       int8_t *even = to.values + at * group, *odd = even + PART;
       if (rows == 1) even = to.values + g / LK_QR * 8 * W + g % LK_QR * PART, odd = even + 4 * W;
       const part low = __builtin_convertvector(line & 255, part), high = __builtin_convertvector(line >> 8, part);
