@@ -25,6 +25,8 @@ else
   has_library libfluidsynth.so.3 || packages+=(libfluidsynth3)
   [ -e /usr/share/sounds/sf2/FluidR3_GM.sf2 ] || [ -n "${LEGATO_SOUNDFONT:-}" ] || packages+=(fluid-soundfont-gm)
   command -v ffmpeg >/dev/null || packages+=(ffmpeg)
+  command -v valgrind >/dev/null || packages+=(valgrind)
+  command -v strip >/dev/null || packages+=(binutils)
   command -v python3 >/dev/null || packages+=(python3)
   python3 -m pip --version >/dev/null 2>&1 || packages+=(python3-pip)
   if [ "$(uname -m)" = x86_64 ]; then

@@ -11,7 +11,9 @@ public final class WeightStorage: @unchecked Sendable {
 
   /// Memory of our own, filled once.
   public init(byteCount: Int, fill: (UnsafeMutableRawBufferPointer) -> Void) {
-    guard let address = lk_zeroed(Int64(byteCount)) else { preconditionFailure("no memory for \(byteCount) bytes of weights") }
+    guard let address = lk_zeroed(Int64(byteCount)) else {
+      preconditionFailure("no memory for \(byteCount) bytes of weights")
+    }
     let memory = UnsafeMutableRawBufferPointer(start: address, count: byteCount)
     fill(memory)
     bytes = UnsafeRawBufferPointer(memory)
