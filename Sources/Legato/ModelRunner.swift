@@ -171,16 +171,6 @@ final class ModelRunner {
 
   // MARK: Plans
 
-  /// Records what `batch` streams need beforehand, so that their first frame takes no longer than any other.
-  func prepare(batch: Int, steps: Int) {
-    _ = backbone(batch: batch)
-    _ = velocity(batch: batch)
-    _ = times(count: steps)
-    let atOnce = max(1, Self.mostRows / batch)
-    _ = modulation(rows: min(steps, atOnce) * batch)
-    if steps > atOnce, steps % atOnce > 0 { _ = modulation(rows: steps % atOnce * batch) }
-  }
-
   private func backbone(batch: Int) -> Plan {
     backbones.value(at: batch) {
       record(batch: batch, length: 1) { model.sampler.embedding(of: $0) }

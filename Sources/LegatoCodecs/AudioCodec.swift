@@ -38,8 +38,6 @@ public protocol StreamingDecoder: AnyObject {
   /// Latents `[B, latentDimension]` of the streams in these slots → samples `[B, channels, samplesPerFrame]`, valid until the
   /// next call. The first call with a number of streams records a plan; later ones do not allocate.
   func step(_ latents: UnsafeBufferPointer<Float>, slots: [Int32]) -> UnsafeBufferPointer<Float>
-  /// Records the plan for so many streams beforehand.
-  func prepare(batch: Int)
 }
 
 /// Samples in, latents out, some frames a call (as many as the samples make) of one stream or of several.

@@ -225,8 +225,6 @@ final class PlannedCodecStream: StreamingEncoder, StreamingDecoder {
     self.record = record
   }
 
-  func prepare(batch: Int) { _ = plan(Size(batch: batch, frames: 1)) }
-
   func step(_ frames: UnsafeBufferPointer<Float>, slots: [Int32]) -> UnsafeBufferPointer<Float> {
     let size = Size(batch: slots.count, frames: frames.count / max(1, slots.count * frameSize))
     precondition(

@@ -16,7 +16,8 @@
 // next to nothing.
 //
 // From the first frame on the engine allocates nothing, frees nothing and locks nothing up to its write to the ring, whatever
-// options change. Exceptions are prompt, save and restore, when a controller asks for them.
+// options change. Exceptions are prompt, save and restore, when a controller asks for them, and the first frame with a number of
+// steps that the stream has not used before, whose plans are recorded then.
 //
 // The last reference must not be dropped by the audio thread: what it drops, it frees, and it waits for the engine's end.
 import LegatoAudio
