@@ -53,8 +53,8 @@ public struct FlowSampler: Sendable {
   /// What stands for a position: z `[..., H]` → `[..., width]`.
   public func embedding(of z: Tensor) -> Tensor { condition(z) }
 
-  /// Modulations of every block and of the output, from the sum of the embeddings of time and position `[B, T, width]`:
-  /// ``modulationWidths`` side by side would be the widths of the parts.
+  /// Modulations of every block and of the output, from the sum of the embeddings of time and position `[B, T, width]`;
+  /// ``modulationWidths`` are their last axes.
   public func modulations(_ embedding: Tensor) -> [Tensor] {
     let c = embedding.silu()
     return blocks.map { $0.modulation(condition: c) } + [modulation(c)]
