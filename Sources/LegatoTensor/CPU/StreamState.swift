@@ -69,8 +69,7 @@ public final class StreamState {
     }
   }
 
-  /// Copies a slot's state into memory of `byteCount` bytes.
-  public func save(into buffer: UnsafeMutableRawBufferPointer, slot: Int = 0) {
+  private func save(into buffer: UnsafeMutableRawBufferPointer, slot: Int) {
     precondition(buffer.count >= byteCount, "the buffer is smaller than the state")
     guard var target = buffer.baseAddress else { return }
     for index in memories.indices {
@@ -86,8 +85,7 @@ public final class StreamState {
     return true
   }
 
-  /// Puts a state back from memory that ``save(into:slot:)`` filled.
-  public func restore(from buffer: UnsafeRawBufferPointer, slot: Int = 0) {
+  private func restore(from buffer: UnsafeRawBufferPointer, slot: Int) {
     precondition(buffer.count >= byteCount, "the buffer is smaller than the state")
     guard var source = buffer.baseAddress else { return }
     for index in memories.indices {
