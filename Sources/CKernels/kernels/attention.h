@@ -131,7 +131,12 @@ LK_INLINE void attend_chunk(const int nq, lk_query *query, const lk_head *h, con
     all_from = lk_max64(all_from, query[i].begin), all_to = lk_min64(all_to, query[i].end);
   }
   int64_t j = from;
-  for (; j + 4 <= to; j += 4) score_block(nq, 4, query, keys, j, D, h->scale);
+  for (; j + 4 <= to; j += 4) {
+    // One query is bound by memory: the values are asked for while the keys are met.
+    for (int l = 0; nq == 1 && l < 4; l++)
+      for (int64_t d = 0; d < D; d += 16) __builtin_prefetch(values[j + l] + d, 0, 2);
+    score_block(nq, 4, query, keys, j, D, h->scale);
+  }
   for (; j < to; j++) score_block(nq, 1, query, keys, j, D, h->scale);
   for (int i = 0; i < nq; i++) {
     lk_query *a = &query[i];
