@@ -50,7 +50,7 @@ def run(command, threads):
 
 def run_legato(legato, measurement, threads):
     network, weights, steps = measurement
-    return run([legato, "bench", "--preset", PRESETS.get(network, network), "--weights", weights, "--steps", str(steps),
+    return run([legato, "bench", "--listen", "0", "--preset", PRESETS.get(network, network), "--weights", weights, "--steps", str(steps),
                 "--threads", str(threads), "--rounds", "1", "--json"], threads)
 
 

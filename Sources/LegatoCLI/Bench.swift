@@ -3,6 +3,7 @@ import Foundation
 import Legato
 import LegatoModels
 import LegatoTensor
+import LegatoTraining
 
 /// `legato bench`: how fast this machine generates.
 struct Bench: ParsableCommand {
@@ -16,9 +17,12 @@ struct Bench: ParsableCommand {
         legato bench                                   (the package that ships)
         legato bench --preset cam-150m --weights int8 --steps 1 --threads 1
         legato bench --model runs/mine/package --sessions 8
+        legato bench --duration 1h                     (a stream of an hour: time and memory, minute by minute)
         LEGATO_ISA=avx2 legato bench                   (a slower instruction set: scalar, avx2, avx512)
 
-      A preset has random weights and the codec 'small'. Run it on a machine that does nothing else.
+      Then it listens, as an audio callback would, through rings of several depths: how late a change of options is heard, and how \
+      often music is missing. A preset has random weights and the codec 'small'. Run it on a machine that does nothing else, \
+      or, for the rings, on one that is as busy as yours will be.
       """)
 
   @Option(
@@ -49,8 +53,16 @@ struct Bench: ParsableCommand {
   @Option(help: "Rounds of 256 frames, of which the median counts.")
   var rounds = 3
 
-  @Flag(help: "Print one JSON object.")
-  var json = false
+  @Option(help: "Seconds to listen at each depth of the ring; 0 leaves it out.")
+  var listen = 2.0
+
+  @Option(
+    help: ArgumentHelp(
+      "Play this long instead, as fast as it goes, and say for each minute what a frame and memory took: 90s, 5m, 1h.",
+      valueName: "time"))
+  var duration: GenerationLength?
+
+  @OptionGroup var output: OutputOptions
 
   func validate() throws {
     if model != nil, preset != nil { throw ValidationError("--model and --preset exclude each other") }
@@ -66,6 +78,15 @@ struct Bench: ParsableCommand {
     }
     if !(1...100).contains(rounds) {
       throw ValidationError("--rounds is \(rounds); it must be from 1 to 100")
+    }
+    if !(0...3600).contains(listen) {
+      throw ValidationError("--listen is \(listen); it must be from 0 to 3600 seconds")
+    }
+    if let duration {
+      guard let seconds = duration.seconds, GenerationLength.range.contains(seconds) else {
+        throw ValidationError("--duration must be from 0.1 seconds to 365 days")
+      }
+      if sessions != 1 { throw ValidationError("--duration plays one session; leave out --sessions") }
     }
   }
 
@@ -83,9 +104,16 @@ struct Bench: ParsableCommand {
         ?? loaded
       name = path
     }
-    let report = try BenchRun(
-      package: package, name: name, steps: steps, sessions: sessions, threads: threads.value, rounds: rounds
-    ).report(weights: weights, isPreset: preset != nil)
-    try StandardOutput.line(json ? JSONLine.text(report) : report.text)
+    let run = BenchRun(
+      package: package, name: name, steps: steps, sessions: sessions, threads: threads.value, rounds: rounds,
+      listening: listen)
+    if let seconds = duration?.seconds {
+      let session = Session(package, options: run.options(seed: 0), threads: threads.value)
+      let report = BenchEndurance(session, name: name, seconds: seconds, progress: output.loggedProgress)
+      try StandardOutput.line(output.json ? JSONLine.text(report) : report.text)
+      return
+    }
+    let report = try run.report(weights: weights, isPreset: preset != nil)
+    try StandardOutput.line(output.json ? JSONLine.text(report) : report.text)
   }
 }

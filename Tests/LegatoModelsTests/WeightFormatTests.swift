@@ -59,6 +59,21 @@ import Testing
     #expect(worst < (format.group == nil ? 1e-4 : 0.5), "\(worst)")
   }
 
+  /// A large file is copied to large pages, a small one is used where it is mapped.
+  @Test(arguments: [(rows: 2, isCopied: false), (rows: 3300, isCopied: true)])
+  func largeFilesAreCopied(_ rows: Int, _ isCopied: Bool) throws {
+    let folder = try Folder()
+    let values = RandomStream(seed: 1, stream: 2).normal(rows * 4096)
+    let weight = Weight(name: "w", shape: [rows, 4096], values: values)
+    try SafetensorsWriter.write([weight], to: folder.path("a.safetensors"))
+    let weights = try FileWeights(path: folder.path("a.safetensors"))
+    let read = try weights.weight(named: "w", shape: weight.shape, initial: .zeros)
+    #expect(read.floats() == values)
+    #expect((read.storage.bytes.baseAddress != (try weights.file.pointer(to: "w"))) == isCopied)
+    // Pages that were given back are read from the file again.
+    #expect(try weights.file.withBytes("w") { $0.elementsEqual(read.storage.bytes) })
+  }
+
   @Test func fourBitsReachEveryLevel() {
     // Eight steps to one side, seven to the other: the scale's sign follows.
     for sign: Float in [1, -1] {

@@ -34,6 +34,7 @@ typedef struct {
   const float *sink_k, *sink_v, *ring_k, *ring_v, *k, *v;
   int64_t sinks, window, ring, first, stride, D;  // ring: positions that the ring holds
   float scale;
+  const float *next_ring_k;  // of the head that comes after it, or null
 } lk_head;
 
 #define LK_CHUNK 64
@@ -46,6 +47,11 @@ typedef struct {
   float max, sum, correction;
   float p[LK_CHUNK];  // scores, then their exponentials
 } lk_query;
+
+// One query is bound by memory: what is read next is asked for while something else is worked on.
+LK_INLINE void fetch(const float *p, int64_t count) {
+  for (int64_t j = 0; j < count; j += 16) __builtin_prefetch(p + j, 0, 2);
+}
 
 // Scores of `nq` queries against `nk` keys: one accumulator each along D, summed by the tree of v_sum.
 LK_INLINE void score_block(const int nq, const int nk, lk_query *query, const float *const *keys, int64_t j, int64_t D, float scale) {
@@ -83,7 +89,8 @@ LK_INLINE void score_block(const int nq, const int nk, lk_query *query, const fl
 }
 
 // out += p[i] * values[i] for i in begin ..< end, in that order.
-LK_INLINE void weigh_block(const int nq, lk_query *query, const float *const *values, int64_t begin, int64_t end, int64_t D) {
+LK_INLINE void weigh_block(
+    const int nq, lk_query *query, const float *const *values, int64_t begin, int64_t end, int64_t D, const float *next) {
   if (begin >= end) return;
   enum { V = W == 16 || W == 4 ? 4 : 2 };
   int64_t d = 0;
@@ -95,6 +102,7 @@ LK_INLINE void weigh_block(const int nq, lk_query *query, const float *const *va
       for (int l = 0; l < V; l++) o[i][l] = v_load(query[i].out + d + l * W);
     }
     for (int64_t t = begin; t < end; t++) {
+      if (next) fetch(next + t * D + d, V * W);
       LK_UNROLL
       for (int l = 0; l < V; l++) {
         vf v = v_load(values[t] + d + l * W);
@@ -123,7 +131,9 @@ LK_INLINE void weigh_block(const int nq, lk_query *query, const float *const *va
 }
 
 // Adds the chunk's keys to the running softmax of every query.
-LK_INLINE void attend_chunk(const int nq, lk_query *query, const lk_head *h, const float *const *keys, const float *const *values) {
+// `next`: where the keys of the next chunk begin, or null.
+LK_INLINE void attend_chunk(
+    const int nq, lk_query *query, const lk_head *h, const float *const *keys, const float *const *values, const float *next) {
   const int64_t D = h->D;
   int64_t from = LK_CHUNK, to = 0, all_from = 0, all_to = LK_CHUNK;
   for (int i = 0; i < nq; i++) {
@@ -132,9 +142,7 @@ LK_INLINE void attend_chunk(const int nq, lk_query *query, const lk_head *h, con
   }
   int64_t j = from;
   for (; j + 4 <= to; j += 4) {
-    // One query is bound by memory: the values are asked for while the keys are met.
-    for (int l = 0; nq == 1 && l < 4; l++)
-      for (int64_t d = 0; d < D; d += 16) __builtin_prefetch(values[j + l] + d, 0, 2);
+    for (int l = 0; nq == 1 && l < 4; l++) fetch(values[j + l], D);
     score_block(nq, 4, query, keys, j, D, h->scale);
   }
   for (; j < to; j++) score_block(nq, 1, query, keys, j, D, h->scale);
@@ -164,11 +172,11 @@ LK_INLINE void attend_chunk(const int nq, lk_query *query, const lk_head *h, con
   // Keys that all queries see together, the ragged ends one by one: a key outside a window is never multiplied by zero,
   // for it may be infinite.
   if (nq > 1 && all_from < all_to) {
-    for (int i = 0; i < nq; i++) weigh_block(1, query + i, values, query[i].begin, all_from, D);
-    weigh_block(nq, query, values, all_from, all_to, D);
-    for (int i = 0; i < nq; i++) weigh_block(1, query + i, values, all_to, query[i].end, D);
+    for (int i = 0; i < nq; i++) weigh_block(1, query + i, values, query[i].begin, all_from, D, 0);
+    weigh_block(nq, query, values, all_from, all_to, D, 0);
+    for (int i = 0; i < nq; i++) weigh_block(1, query + i, values, all_to, query[i].end, D, 0);
   } else {
-    for (int i = 0; i < nq; i++) weigh_block(1, query + i, values, query[i].begin, query[i].end, D);
+    for (int i = 0; i < nq; i++) weigh_block(1, query + i, values, query[i].begin, query[i].end, D, next);
   }
 }
 
@@ -187,7 +195,7 @@ LK_INLINE void attend(const int nq, const lk_head *h, const float *q, int64_t po
     const int64_t n = lk_min64(LK_CHUNK, h->sinks - s);
     for (int64_t j = 0; j < n; j++) keys[j] = h->sink_k + (s + j) * h->stride, values[j] = h->sink_v + (s + j) * h->stride;
     for (int i = 0; i < nq; i++) query[i].begin = 0, query[i].end = n;
-    attend_chunk(nq, query, h, keys, values);
+    attend_chunk(nq, query, h, keys, values, 0);
   }
   const int64_t low = lk_max64(0, position - h->window + 1), high = position + nq;
   for (int64_t base = low / LK_CHUNK * LK_CHUNK; base < high; base += LK_CHUNK) {
@@ -205,7 +213,10 @@ LK_INLINE void attend(const int nq, const lk_head *h, const float *q, int64_t po
       query[i].begin = lk_max64(begin, position + i - h->window + 1) - base;
       query[i].end = lk_min64(end, position + i + 1) - base;
     }
-    attend_chunk(nq, query, h, keys, values);
+    const int64_t then = base + LK_CHUNK < high ? base + LK_CHUNK : low;
+    const float *next = then > low ? h->ring_k : h->next_ring_k;
+    if (next) next = nq == 1 && then < h->first ? next + then % h->ring * h->D : 0;
+    attend_chunk(nq, query, h, keys, values, next);
   }
   for (int i = 0; i < nq; i++) {
     const float inverse = 1.0f / query[i].sum;
@@ -254,6 +265,7 @@ static void kernel_attention_stream(const lk_call *c, int thread, int threads) {
       .sink_k = S ? (const float *)c->p[3] + sink : 0, .sink_v = S ? (const float *)c->p[4] + sink : 0,
       .ring_k = ring_k, .ring_v = ring_v, .k = (const float *)c->p[1] + offset, .v = (const float *)c->p[2] + offset,
       .sinks = S, .window = window, .ring = length, .first = first, .stride = stride, .D = D, .scale = c->f[0],
+      .next_ring_k = head + 1 < H && u + 1 < end ? ring_k + length * D : 0,
     };
     // The call's own keys are read where they lie and enter the ring only once every query of this head is answered:
     // the same as writing each before its query, and no query finds its window overwritten by a later position.

@@ -21,7 +21,8 @@ enum BenchPackage {
   }
 }
 
-/// Uniform weights in no time: what they are does not matter to a measurement of speed, as long as they are not all zero.
+/// Uniform weights in no time, made in the format that they are wanted in, so that a process takes no more memory than with a package
+/// of that format: what they are does not matter to a measurement of speed, as long as they are not all zero.
 private final class QuickWeights: WeightSource {
   private let precision: WeightPrecision
   private var state: UInt64 = 1
@@ -29,17 +30,43 @@ private final class QuickWeights: WeightSource {
   init(precision: WeightPrecision) { self.precision = precision }
 
   func weight(named name: String, shape: [Int], initial: Initializer) throws -> Weight {
-    let count = shape.reduce(1, *)
-    // About what a trained layer has: outputs of the size of its inputs.
-    let scale = 2 * (3 / Float(shape.count > 1 ? shape[1] : 300)).squareRoot()
-    let values = [Float](unsafeUninitializedCapacity: count) { buffer, initialized in
-      for index in 0..<count {
-        state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-        buffer[index] = (Float(state >> 40) / 16_777_216 - 0.5) * scale
-      }
-      initialized = count
+    // What is divided by.
+    if case .constant(let value) = initial {
+      return Weight(
+        name: name, shape: shape, values: Array(repeating: value, count: shape.reduce(1, *)))
     }
-    let weight = Weight(name: name, shape: shape, values: values)
-    return weight.converted(to: precision.format(of: weight))
+    // About what a trained layer has: outputs of the size of its inputs.
+    let most = (3 / Float(shape.count > 1 ? shape[1] : 300)).squareRoot()
+    let empty = Weight(name: name, shape: shape, format: .float32, storage: .init(byteCount: 0) { _ in })
+    let format = precision.format(of: empty)
+    let (storage, scales) = storage(count: empty.count, format: format, most: most)
+    return Weight(name: name, shape: shape, format: format, storage: storage, scales: scales)
   }
+
+  /// Values from −`most` to `most`.
+  private func storage(count: Int, format: WeightFormat, most: Float) -> (WeightStorage, WeightStorage?) {
+    func filled<Element>(_ count: Int, _ make: () -> Element) -> WeightStorage {
+      WeightStorage(byteCount: count * MemoryLayout<Element>.stride) { memory in
+        for index in 0..<count {
+          memory.storeBytes(of: make(), toByteOffset: index * MemoryLayout<Element>.stride, as: Element.self)
+        }
+      }
+    }
+    func same(_ value: Float, group: Int) -> WeightStorage { filled(count / group) { value } }
+    switch format {
+    case .float32: return (filled(count) { uniform() * most }, nil)
+    case .bfloat16: return (filled(count) { UInt16((uniform() * most).bitPattern >> 16) }, nil)
+    case .int8(let group): return (filled(count) { Int8(uniform() * 127) }, same(most / 127, group: group))
+    case .int4(let group):
+      return (filled(count / 2) { UInt8(truncatingIfNeeded: next()) }, same(most / 8, group: group))
+    }
+  }
+
+  private func next() -> UInt64 {
+    state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+    return state >> 40
+  }
+
+  /// From −1 to 1.
+  private func uniform() -> Float { Float(next()) / 8_388_608 - 1 }
 }

@@ -40,16 +40,25 @@ struct BenchReport: Encodable {
   var prefill: Double
   /// Of ten seconds of sound.
   var encode: Double
+  /// From a loaded package to the first samples of a new session.
   var firstAudio: Double
+  /// The same with a prompt of ten seconds of sound.
+  var firstAudioAfterPrompt: Double
+  /// Resident size of the process while one session plays.
   var memory: Int
+  /// Weights, the session's state and its buffers.
+  var footprint: Int
   var weightBytes: Int
+  /// Empty where nothing was listened to.
+  var listening: [BenchListening]
 
   enum CodingKeys: String, CodingKey {
     case preset, package, weights, steps, threads, sessions, parameters, bandwidth, bytes, warm, cold, limit
-    case prefill, encode, memory
+    case prefill, encode, memory, footprint, listening
     case instructionSet = "instruction_set"
     case realTimeFactor = "real_time_factor"
     case firstAudio = "first_audio"
+    case firstAudioAfterPrompt = "first_audio_after_prompt"
     case weightBytes = "weight_bytes"
   }
 
@@ -70,9 +79,22 @@ struct BenchReport: Encodable {
       memory reads \(String(format: "%.1f", bandwidth * 1e-9)) GB/s
       the model takes \(String(format: "%.2f", limit)) times as long as reading that
       real-time factor \(String(format: "%.1f", realTimeFactor))\(sessions == 1 ? "" : " of each session"), first sound after \
-      \(String(format: "%.1f", firstAudio * 1000)) ms; a prompt of 250 latents \(String(format: "%.1f", prefill * 1000)) ms, \
+      \(String(format: "%.1f", firstAudio * 1000)) ms, \
+      with a prompt of 10 s after \(String(format: "%.1f", firstAudioAfterPrompt * 1000)) ms
+      a prompt of 250 latents \(String(format: "%.1f", prefill * 1000)) ms, \
       encoding 10 s of sound \(String(format: "%.1f", encode * 1000)) ms
-      weights \(megabytes(weightBytes)), peak memory \(megabytes(memory))
-      """
+      weights \(megabytes(weightBytes)); with a session's state and buffers \(megabytes(footprint)), \
+      \(String(format: "%.2f", Double(footprint) / Double(max(1, weightBytes)))) times as much; the process \(megabytes(memory))
+      """ + listeningText
+  }
+
+  private var listeningText: String {
+    guard !listening.isEmpty else { return "" }
+    func row(_ one: BenchListening) -> String {
+      String(
+        format: "%5d  %19.0f  %9d of %d", one.depth, one.latency * 1000, one.underruns, one.blocks)
+    }
+    return "\nring, frames  heard after, ms  blocks that came short\n"
+      + listening.map(row).joined(separator: "\n")
   }
 }

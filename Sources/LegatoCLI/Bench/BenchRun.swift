@@ -12,13 +12,22 @@ struct BenchRun {
   let sessions: Int
   let threads: Int
   let rounds: Int
+  /// Seconds to listen at each depth of the ring.
+  let listening: Double
 
   private static let positions = 256
   /// Larger than any cache of today's processors.
   private static let sweepByteCount = 512 << 20
 
   func report(weights: WeightPrecision?, isPreset: Bool) throws -> BenchReport {
-    let firstAudio = try firstAudio()
+    let (memory, footprint) = memory()
+    let firstAudio = try self.firstAudio(prompt: nil)
+    let firstAudioAfterPrompt = try self.firstAudio(prompt: 10)
+    let (prefill, encode) = (try self.prefill(), try self.encode())
+    let listened =
+      listening > 0 && sessions == 1
+      ? try BenchListening.measure(package, options: options(seed: 0), threads: threads, seconds: listening)
+      : []
     let group = SessionGroup(package, capacity: sessions, threads: threads)
     let players = try (0..<sessions).map { try group.join(options(seed: UInt64($0))) }
     // The first frames record plans and touch memory for the first time.
@@ -56,21 +65,42 @@ struct BenchRun {
       bytes: traffic, warm: warmTimes, cold: coldTimes,
       limit: worst / (Double(traffic.perFrame) / bandwidth),
       realTimeFactor: 1 / package.codec.codec.frameRate / max(warmTimes.frame, coldTimes.frame),
-      prefill: try prefill(), encode: try encode(), firstAudio: firstAudio, memory: MemoryUse.peak,
-      weightBytes: package.weightByteCount)
+      prefill: prefill, encode: encode, firstAudio: firstAudio, firstAudioAfterPrompt: firstAudioAfterPrompt,
+      memory: memory, footprint: footprint.total, weightBytes: package.memoryFootprint.weights,
+      listening: listened)
   }
 
-  private func options(seed: UInt64) -> GenerationOptions {
+  func options(seed: UInt64) -> GenerationOptions {
     var options = package.options(seed: seed)
     if let steps { options.steps = steps }
     return options
   }
 
-  /// Seconds from a loaded package to the first samples of a session.
-  private func firstAudio() throws -> Double {
-    Self.median(
-      (0..<rounds).map { _ in
-        Self.seconds { _ = Session(package, options: options(seed: 0), threads: threads).next() }
+  /// What the process takes while the first session plays, and what the model takes of that with its state and buffers.
+  private func memory() -> (Int, MemoryFootprint) {
+    let session = Session(package, options: options(seed: 0), threads: threads)
+    for _ in 0..<8 { _ = session.next() }
+    var footprint = session.memoryFootprint
+    footprint.weights += package.memoryFootprint.weights
+    return (MemoryUse.resident, footprint)
+  }
+
+  /// Seconds from a loaded package to the first samples of a session, with a prompt of so many seconds.
+  private func firstAudio(prompt seconds: Double?) throws -> Double {
+    let codec = package.codec.codec
+    let noise = seconds.map { seconds in
+      (0..<codec.channels).map { channel in
+        RandomStream(seed: 1, stream: UInt64(channel)).normal(Int(seconds * Double(codec.sampleRate)))
+          .map { 0.1 * $0 }
+      }
+    }
+    return Self.median(
+      try (0..<rounds).map { _ in
+        try Self.seconds {
+          let session = Session(package, options: options(seed: 0), threads: threads)
+          if let noise { try session.prompt(noise) }
+          _ = session.next()
+        }
       })
   }
 

@@ -14,12 +14,7 @@ enum MemoryUse {
   static var peak: Int {
     #if os(Linux)
       // getrusage would count what the process that started this one took: exec keeps its maximum.
-      if let status = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8),
-        let line = status.split(separator: "\n").first(where: { $0.hasPrefix("VmHWM:") }),
-        let kibibytes = line.split(whereSeparator: { !$0.isNumber }).first.flatMap({ Int($0) })
-      {
-        return kibibytes * 1024
-      }
+      if let bytes = status("VmHWM:") { return bytes }
     #endif
     var usage = rusage()
     // RUSAGE_SELF, which each C library imports with another type.
@@ -30,4 +25,22 @@ enum MemoryUse {
       return usage.ru_maxrss * 1024
     #endif
   }
+
+  /// The resident size of the moment, in bytes; where the system has no file that tells it, the largest so far.
+  static var resident: Int {
+    #if os(Linux)
+      if let bytes = status("VmRSS:") { return bytes }
+    #endif
+    return peak
+  }
+
+  #if os(Linux)
+    private static func status(_ field: String) -> Int? {
+      guard let status = try? String(contentsOfFile: "/proc/self/status", encoding: .utf8),
+        let line = status.split(separator: "\n").first(where: { $0.hasPrefix(field) }),
+        let kibibytes = line.split(whereSeparator: { !$0.isNumber }).first.flatMap({ Int($0) })
+      else { return nil }
+      return kibibytes * 1024
+    }
+  #endif
 }

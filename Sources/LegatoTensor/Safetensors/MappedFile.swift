@@ -35,6 +35,15 @@ final class MappedFile: @unchecked Sendable {
     bytes = UnsafeRawBufferPointer(start: base, count: size)
   }
 
+  /// Gives back the pages that lie in this range as a whole; what they hold is in the file.
+  func drop(_ range: Range<Int>) {
+    let page = Int(sysconf(Int32(_SC_PAGESIZE)))
+    let first = (range.lowerBound + page - 1) / page * page
+    let length = range.upperBound / page * page - first
+    guard length > 0, let base = bytes.baseAddress else { return }
+    madvise(UnsafeMutableRawPointer(mutating: base) + first, length, MADV_DONTNEED)
+  }
+
   deinit {
     if let base = bytes.baseAddress {
       munmap(UnsafeMutableRawPointer(mutating: base), bytes.count)

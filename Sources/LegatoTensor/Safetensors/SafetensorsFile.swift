@@ -70,6 +70,12 @@ public final class SafetensorsFile: Sendable {
     }
   }
 
+  /// Lets the system drop a tensor's pages from memory: they are read from the file again where they are touched again.
+  public func drop(_ name: String) throws(SafetensorsError) { mapped.drop(try entry(name).byteRange) }
+
+  /// Bytes of the whole file.
+  public var byteCount: Int { mapped.bytes.count }
+
   private func bytes(of entry: Entry) -> UnsafeRawPointer {
     if let copy = copies.pointers[entry.byteRange.lowerBound] { return copy }
     // A header has at least 10 bytes, so the file is not empty and the mapping has an address.
