@@ -83,6 +83,11 @@ public struct Backbone: Sendable {
     }
   }
 
+  /// Bytes that a stream keeps of one position: keys and values of all layers.
+  public var cacheBytesPerPosition: Int {
+    blocks.reduce(0) { $0 + 2 * configuration.width * $1.attention.cachePrecision.byteCount }
+  }
+
   /// Whole sequences: latents `[B, T, D]`, the level of noise in each `[B, T, 1]` (``NoiseLaw``), positions int32 `[T]`.
   public func callAsFunction(_ latents: Tensor, noise: Tensor, positions: Tensor) -> Tensor {
     var x = enter(latents, noise)

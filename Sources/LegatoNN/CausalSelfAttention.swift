@@ -50,6 +50,10 @@ public struct CausalSelfAttention: Sendable {
     }
   }
 
+  /// What a stream's keys and values are kept in: bf16 where the weights are rounded, too, since late in a stream they are a good part
+  /// of what a frame reads.
+  public var cachePrecision: DType { input.weight.format == .float32 ? .float32 : .bfloat16 }
+
   /// - Parameters:
   ///   - stream: holds the cache.
   ///   - settings: holds the sinks, which are set, not streamed into: every slot has to be given some.
@@ -58,7 +62,7 @@ public struct CausalSelfAttention: Sendable {
     let shape = [heads, window + margin, headDimension]
     let sinkShape = Array(sinkKeys.shape)
     return State(
-      cache: (stream.make(shape), stream.make(shape)),
+      cache: (stream.make(shape, cachePrecision), stream.make(shape, cachePrecision)),
       sinks: (settings.make(sinkShape), settings.make(sinkShape)))
   }
 

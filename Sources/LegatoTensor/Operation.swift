@@ -64,7 +64,8 @@ public enum Operation: Sendable, Hashable {
   // The last operand, slots int32 [B], says which of the state's slots belongs to each row of the batch.
 
   /// `[q, k, v [B, T, H, D], sinkK, sinkV [slots, S, H, D], cacheK, cacheV [slots, H, ring ≥ window, D], positions int32 [B · T], slots]`.
-  case attentionStream(window: Int)
+  /// The cache is f32, or bf16, to which keys and values are rounded.
+  case attentionStream(window: Int, cache: DType)
   /// `[x [B, T, C], weight [C, K], bias [C]?, tail [slots, K − 1, C], slots]`.
   case depthwiseConvolutionStream
   /// `[x [B · R, T · hop], tail [slots, R, size − hop], slots]` → `[B · R, T, size]`.

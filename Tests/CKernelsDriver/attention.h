@@ -121,24 +121,34 @@ static void check_attention_stream(attention_shape s, int64_t first, int64_t spa
   check(&t);
 }
 
-// A stream, cut anyhow, gives the bits of the offline pass.
-static void check_attention_cut(attention_shape s) {
-  const int64_t row = s.H * s.D;
+// A stream, cut anyhow, gives the bits of the offline pass; one whose ring is bf16 those of the pass over rounded keys and values.
+static void check_attention_cut(attention_shape s, int64_t spare, int format) {
+  const int64_t row = s.H * s.D, n = s.T * row, length = s.window + spare;
   for (int i = 0; i < isa_count; i++) {
-    float *q = normal_floats(s.T * row), *k = normal_floats(s.T * row), *v = normal_floats(s.T * row), *sink_k = normal_floats(s.S * row), *sink_v = normal_floats(s.S * row);
-    float *whole = floats(s.T * row), *out = floats(s.T * row), *ring_k = floats(s.window * row), *ring_v = floats(s.window * row);
-    lk_call offline = {.p = {q, k, v, sink_k, sink_v, whole}, .i = {1, s.T, s.H, s.D, s.window, s.S}, .f = {s.scale}};
+    float *q = normal_floats(n), *k = normal_floats(n), *v = normal_floats(n), *sink_k = normal_floats(s.S * row), *sink_v = normal_floats(s.S * row);
+    float *seen_k = floats(n), *seen_v = floats(n), *whole = floats(n), *out = floats(n);
+    const int64_t ring = format == LK_BF16 ? (length * row + 1) / 2 : length * row;
+    float *ring_k = floats(ring), *ring_v = floats(ring);
+    memset(ring_k, 0xff, (size_t)ring * sizeof *ring_k), memset(ring_v, 0xff, (size_t)ring * sizeof *ring_v);  // not a number
+    for (int64_t j = 0; j < n; j++) {
+      uint16_t rounded[2];
+      lk_to_bf16(k + j, rounded, 1), lk_to_bf16(v + j, rounded + 1, 1);
+      lk_from_bf16(rounded, seen_k + j, 1), lk_from_bf16(rounded + 1, seen_v + j, 1);
+      if (format == LK_F32) seen_k[j] = k[j], seen_v[j] = v[j];
+    }
+    lk_call offline = {.p = {q, seen_k, seen_v, sink_k, sink_v, whole}, .i = {1, s.T, s.H, s.D, s.window, s.S}, .f = {s.scale}};
     lk_kernel_for(LK_ATTENTION, isas[i])(&offline, 0, 1);
     for (int64_t j = 0; j < s.T;) {
-      const int64_t n = random_int(1, random_int(1, s.T - j));
+      const int64_t count = random_int(1, random_int(1, s.T - j));
       int32_t position = (int32_t)j;
       lk_call piece = {
-        .p = {q + j * row, k + j * row, v + j * row, sink_k, sink_v, ring_k, ring_v, &position, out + j * row}, .i = {1, n, s.H, s.D, s.window, s.S}, .f = {s.scale}};
+        .p = {q + j * row, k + j * row, v + j * row, sink_k, sink_v, ring_k, ring_v, &position, out + j * row},
+        .i = {1, count, s.H, s.D, s.window, s.S, 0, length, format}, .f = {s.scale}};
       lk_kernel_for(LK_ATTENTION_STREAM, isas[i])(&piece, 0, 1);
-      j += n;
+      j += count;
     }
-    expect(!memcmp(out, whole, (size_t)(s.T * row) * sizeof *out), "attention %s, T %lld, H %lld, D %lld, window %lld, S %lld: a stream's bits are not those of the offline pass",
-           lk_isa_name(isas[i]), (long long)s.T, (long long)s.H, (long long)s.D, (long long)s.window, (long long)s.S);
+    expect(!memcmp(out, whole, (size_t)n * sizeof *out), "attention %s, T %lld, H %lld, D %lld, window %lld, S %lld, spare %lld, format %d: a stream's bits are not those of the offline pass",
+           lk_isa_name(isas[i]), (long long)s.T, (long long)s.H, (long long)s.D, (long long)s.window, (long long)s.S, (long long)spare, format);
     release();
   }
 }
@@ -175,7 +185,8 @@ static void test_attention(void) {
       check_attention(s);
       check_attention_stream(s, turn % 5 * random_int(1, 40), turn % 3 * 5, turn & 1);
       s.T = T + 1;
-      check_attention_cut(s);
+      check_attention_cut(s, turn % 3 * 5, LK_F32);
+      check_attention_cut(s, turn % 4 * 7, LK_BF16);
       turn++;
     }
   for (int64_t window = 1; window < 70; window += 9) check_attention_outside(150, 1 + window % 37, window);

@@ -80,8 +80,8 @@ typedef enum {
   LK_ATTENTION,
   // The same on a stream. p: q, k, v (as above, T new positions), sink_k, sink_v, cache_k [slots, H, ring, D] (position % ring), cache_v, position (int32 [B, T]), out, slots (int32 [B]: where the state of each row lies) or null.
   // Without slots row b has state b, and position[0] is everybody's first.
-  // i: B, T, H, D, window, S, elements from the sinks of one slot to those of the next (0: all have the same), ring (0: window; more lets a stream go back by the difference); f: scale.  Each new position is written to its slot before its query is answered, so T may be any number.
-  // Bit for bit what LK_ATTENTION gives over the same positions, however the stream is cut (the convolution and overlap-add streams likewise).
+  // i: B, T, H, D, window, S, elements from the sinks of one slot to those of the next (0: all have the same), ring (0: window; more lets a stream go back by the difference), format of the ring (LK_F32 or LK_BF16); f: scale.  Each new position is written to its slot before its query is answered, so T may be any number.
+  // Bit for bit what LK_ATTENTION gives over the same positions (in LK_BF16 with keys and values rounded), however the stream is cut (the convolution and overlap-add streams likewise).
   LK_ATTENTION_STREAM,
   // Causal depthwise convolution. p: x [B,T,C], w [C,K], bias [C] or null, out [B,T,C].  i: B, T, C, K.  out[t] = sum_j w[j] * x[t-K+1+j], zeros before the start
   LK_DEPTHWISE,

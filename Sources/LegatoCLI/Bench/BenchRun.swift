@@ -175,7 +175,7 @@ struct BenchTraffic: Encodable {
       $0 + $1.byteCount
     }
     let seen = (0..<positions).reduce(0) { $0 + min($1 + 1, sizes.window) } / positions
-    cache = sessions * 2 * 4 * sizes.layers * sizes.width * seen
+    cache = sessions * package.model.backbone.cacheBytesPerPosition * seen
   }
 }
 

@@ -206,11 +206,14 @@ extension Operation {
           ints: x + [window, sinks], floats: [1 / Float(x[3]).squareRoot()],
           work: 2 * count * min(window, x[1]))
       ]
-    case .attentionStream(let window):
+    case .attentionStream(let window, let cache):
       return [
         .init(
           kernel: LK_ATTENTION_STREAM, pointers: (0..<8).map { .operand($0) } + [.output, .operand(8)],
-          ints: x + [window, shapes[3][1], shapes[3].dropFirst().reduce(1, *), shapes[5][2]],
+          ints: x + [
+            window, shapes[3][1], shapes[3].dropFirst().reduce(1, *), shapes[5][2],
+            Int(cache == .bfloat16 ? LK_BF16.rawValue : LK_F32.rawValue),
+          ],
           floats: [1 / Float(x[3]).squareRoot()], work: 2 * count * window)
       ]
     case .depthwiseConvolution:

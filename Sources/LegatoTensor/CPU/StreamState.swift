@@ -34,14 +34,14 @@ public final class StreamState {
   }
 
   /// A zeroed state tensor, `[slots] + shape`.
-  public func make(_ shape: [Int]) -> StateTensor {
-    let size = shape.reduce(1, *) * 4
+  public func make(_ shape: [Int], _ dtype: DType = .float32) -> StateTensor {
+    let size = shape.reduce(1, *) * dtype.byteCount
     let memory = CPUMemory(byteCount: size * slots, count: nil)
     memories.append(memory)
     sizes.append(size)
     return StateTensor(
       tensor: Tensor(
-        shape: [slots] + shape, dtype: .float32, backend: engine, handle: CPUHandle(place: .memory(memory))))
+        shape: [slots] + shape, dtype: dtype, backend: engine, handle: CPUHandle(place: .memory(memory))))
   }
 
   deinit { engine.memory.add(-touched.count * byteCount) }
@@ -104,7 +104,7 @@ extension Tensor {
     cache: inout (keys: StateTensor, values: StateTensor), positions: Tensor, slots: Tensor, window: Int
   ) -> Tensor {
     .apply(
-      .attentionStream(window: window),
+      .attentionStream(window: window, cache: cache.keys.tensor.dtype),
       [
         self, keys, values, sinks.keys.tensor, sinks.values.tensor, cache.keys.tensor, cache.values.tensor,
         positions, slots,
