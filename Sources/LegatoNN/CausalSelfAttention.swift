@@ -50,9 +50,9 @@ public struct CausalSelfAttention: Sendable {
     }
   }
 
-  /// What a stream's keys and values are kept in: bf16 where the weights are rounded, too, since late in a stream they are a good part
-  /// of what a frame reads.
-  public var cachePrecision: DType { input.weight.format == .float32 ? .float32 : .bfloat16 }
+  /// What a stream's keys and values are kept in: bf16 where the weights are int8 or int4, since late in a stream they are a good part of
+  /// what a frame reads then.
+  public var cachePrecision: DType { input.weight.format.group == nil ? .float32 : .bfloat16 }
 
   /// - Parameters:
   ///   - stream: holds the cache.
