@@ -13,12 +13,16 @@ public final class ChunkSource {
   private var lead: Int
   private let memory: PlanarMemory
 
-  /// - Parameter seconds: length, ending in a fade of up to two seconds; nil never ends.
+  /// - Parameter seconds: length, ending in a fade of up to two seconds; nil, and what is longer than anybody waits,
+  ///   never ends; what is not above 0 gives nothing.
   public init(_ session: Session, seconds: Double? = nil) {
     self.session = session
     limiter = TruePeakLimiter(sampleRate: session.sampleRate, channels: session.channels)
     lead = limiter.latency
-    let total = seconds.map { Int(($0 * Double(session.sampleRate)).rounded()) }
+    let total = seconds.flatMap { seconds -> Int? in
+      let samples = (seconds * Double(session.sampleRate)).rounded()
+      return samples < 1e18 ? Int(max(samples, 0)) : samples.isNaN ? 0 : nil
+    }
     remaining = total
     let out = total.map { min(2 * session.sampleRate, $0 / 4) } ?? 0
     fade = Fade(fadeIn: session.sampleRate / 200, fadeOut: out, totalFrames: total)
@@ -27,6 +31,10 @@ public final class ChunkSource {
 
   /// Samples that the limiter has turned down so far.
   public var limitedSamples: Int { limiter.reducedSamples }
+
+  /// Frames that are no music, since no latent could be drawn or the codec gave samples that are no numbers: weights are damaged,
+  /// or far too large.
+  public private(set) var failedFrames = 0
 
   /// The next chunk, or nil at the end.
   public func next() -> AudioChunk? {
@@ -39,12 +47,14 @@ public final class ChunkSource {
   /// What ``next()`` gives, into memory of the caller's, with no allocation and no lock.
   ///
   /// - Parameter output: a pointer for each channel, each to room for ``Session/samplesPerFrame`` samples.
-  /// - Returns: how many samples were written to each; 0 at the end.
+  /// - Returns: how many samples were written to each; 0 at the end. Traps where the pointers are not as many as the channels.
   public func render(into output: UnsafeBufferPointer<UnsafeMutablePointer<Float>>) -> Int {
     if remaining == 0 { return 0 }
     while true {
+      let before = (session.latents.failures, limiter.nonFiniteSamples)
       let made = session.render(into: output)
       limiter.process(output, frames: made)
+      if before != (session.latents.failures, limiter.nonFiniteSamples) { failedFrames += 1 }
       let dropped = min(lead, made)
       lead -= dropped
       let length = min(made - dropped, remaining ?? made)

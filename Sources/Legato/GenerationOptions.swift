@@ -37,6 +37,21 @@ public struct GenerationOptions: Sendable, Hashable {
     numbers.feedbackGain = feedbackGain
     return numbers.problem
   }
+
+  /// The same with every number within its range; one that is NaN becomes the default. Without allocation.
+  public var held: GenerationOptions {
+    func held(_ value: Float, _ range: ClosedRange<Float>, _ otherwise: Float) -> Float {
+      value.isNaN ? otherwise : min(max(value, range.lowerBound), range.upperBound)
+    }
+    let defaults = GenerationDefaults()
+    var options = self
+    options.temperature = held(temperature, GenerationDefaults.temperatures, defaults.temperature)
+    options.steps = min(
+      max(steps, GenerationDefaults.stepCounts.lowerBound), GenerationDefaults.stepCounts.upperBound)
+    options.contextNoise = held(contextNoise, 0...1, defaults.contextNoise)
+    options.feedbackGain = held(feedbackGain, GenerationDefaults.feedbackGains, defaults.feedbackGain)
+    return options
+  }
 }
 
 extension ModelPackage {

@@ -6,16 +6,19 @@ import LegatoTensor
 /// Belongs to one thread. Memory and time per frame do not grow. A latent that is not finite or runs away is
 /// drawn again from the last good state, with other noise, and counted.
 public final class LatentStream {
+  /// What is out of its range is held within it (``GenerationOptions/held``).
   public var options: GenerationOptions {
     get { core.options }
     set {
       let before = core.options.style
-      core.options = newValue
+      core.options = newValue.held
       if newValue.style != before { takeStyle() }
     }
   }
   /// How often a bad latent made the stream go back to its last good state.
   public private(set) var recoveries = 0
+  /// How many latents could not be drawn at all, and are zeros: the weights are damaged, or far too large.
+  public private(set) var failures = 0
   public let dimension: Int
 
   let core: StreamCore
@@ -31,6 +34,8 @@ public final class LatentStream {
 
   /// Normalised latents have variance 1: beyond this a value is no music.
   private static let limit: Float = 24
+  /// Where a stream begins anew, 16 months after it began at 25 latents a second: plans count positions in 32 bits, prompts included.
+  static let mostPositions = 1 << 30
 
   /// A stream with an engine of its own.
   public convenience init(model: ContinuousModel, engine: CPUEngine, options: GenerationOptions) {
@@ -41,7 +46,7 @@ public final class LatentStream {
   /// A stream in a slot that it owns from now on.
   init(runner: ModelRunner, slot: Int, options: GenerationOptions) {
     self.runner = runner
-    core = StreamCore(runner: runner, slot: slot, options: options)
+    core = StreamCore(runner: runner, slot: slot, options: options.held)
     alone = [core]
     dimension = runner.model.configuration.latentDimension
     fingerprint = runner.model.fingerprint
@@ -66,6 +71,7 @@ public final class LatentStream {
 
   /// Before a draw: keeps a good state to go back to.
   func prepare() {
+    if core.position >= Self.mostPositions { recover(completely: true) }
     if core.position - checkpoint.position >= ModelRunner.mostBack { saveCheckpoint() }
   }
 
@@ -79,6 +85,7 @@ public final class LatentStream {
       if attempts > 8 {
         // Weights that cannot draw a finite latent give silence, not noise.
         core.latent.update(repeating: 0)
+        failures += 1
         return UnsafeBufferPointer(core.latent)
       }
       runner.advance(alone)
@@ -92,10 +99,7 @@ public final class LatentStream {
   ///
   /// Throws ``GenerationError`` where one is not finite or far outside of what latents are; none is fed then.
   public func feed(_ given: UnsafeBufferPointer<Float>) throws {
-    guard given.allSatisfy({ abs($0) < Self.limit }) else {
-      throw GenerationError(
-        "the recording cannot be encoded: its level is far above ±1, or the codec does not fit it")
-    }
+    try check(given)
     let (count, position, draws) = (given.count / dimension, core.position, core.draws)
     guard count > 0 else { return }
     // The backbone reads what is pending and all that is given but the last, which is pending then.
@@ -109,6 +113,14 @@ public final class LatentStream {
     core.position += count
     _ = core.latent.update(from: given.extracting((count - 1) * dimension..<count * dimension))
     saveCheckpoint()
+  }
+
+  /// Throws ``GenerationError`` where ``feed(_:)`` would.
+  func check(_ given: UnsafeBufferPointer<Float>) throws {
+    guard given.allSatisfy({ abs($0) < Self.limit }) else {
+      throw GenerationError(
+        "the recording cannot be encoded: its level is far above ±1, or the codec does not fit it")
+    }
   }
 
   /// Puts the style's sinks in place: the next latent hears them. One of another model is not taken.
@@ -191,8 +203,11 @@ extension LatentStream {
 
   /// Throws ``GenerationError`` where the snapshot belongs to another model.
   public func restore(_ snapshot: Snapshot) throws {
-    guard snapshot.fingerprint == fingerprint, runner.state.restore(snapshot.state, slot: core.slot) else {
-      throw GenerationError("the saved state belongs to another model")
+    guard snapshot.fingerprint == fingerprint, snapshot.latent.count == dimension,
+      (0...Self.mostPositions).contains(snapshot.position), snapshot.draws >= 0,
+      runner.state.restore(snapshot.state, slot: core.slot)
+    else {
+      throw GenerationError("the saved state belongs to another model, or is damaged")
     }
     _ = core.latent.update(fromContentsOf: snapshot.position == 0 ? start : snapshot.latent)
     core.position = snapshot.position

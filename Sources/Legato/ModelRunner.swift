@@ -12,7 +12,8 @@ final class ModelRunner {
   let state: StreamState
 
   private var backboneState: Backbone.State
-  private var freeSlots: [Int]
+  /// Locked, since whoever drops a stream last gives its slot back, on any thread.
+  private let freeSlots: Lock<[Int]>
   // Recorded at first use, by the size of their batch.
   private var backbones: [Int: Plan] = [:]
   private var prefills: [Int: Plan] = [:]
@@ -35,20 +36,20 @@ final class ModelRunner {
     state = StreamState(engine: engine, slots: slots)
     backboneState = model.backbone.makeState(
       in: state, settings: StreamState(engine: engine, slots: slots), margin: Self.mostBack)
-    freeSlots = Array((0..<slots).reversed())
+    freeSlots = Lock(Array((0..<slots).reversed()))
     modulationWidths = model.sampler.modulationWidths
   }
 
   /// A slot for a new stream; nil where all are taken.
   func takeSlot() -> Int? {
-    let slot = freeSlots.popLast()
+    let slot = freeSlots.withLock { $0.popLast() }
     if let slot { state.touch(slot: slot) }
     return slot
   }
 
   func giveBack(slot: Int) {
     state.reset(slot: slot)
-    freeSlots.append(slot)
+    freeSlots.withLock { $0.append(slot) }
   }
 
   /// Gives a slot sinks, as `Backbone.sinks(of:)` gives them. Does not allocate.

@@ -1,7 +1,6 @@
 import LegatoCodecs
 import LegatoModels
 import LegatoTensor
-import Synchronization
 
 /// One endless piece of music from a package.
 ///
@@ -24,9 +23,8 @@ public final class Session {
   private var pending: Int
   /// Index of the latent that the last frame was made from.
   private(set) var lastFrame = 0
-  /// Whether a call is under way.
-  private let inUse = Atomic<Bool>(false)
 
+  /// What is out of its range is held within it (``GenerationOptions/held``).
   public var options: GenerationOptions {
     get { latents.options }
     set { exclusively { latents.options = newValue } }
@@ -44,7 +42,7 @@ public final class Session {
   var engine: CPUEngine { group.engine }
   var decoderState: StreamState { group.decoderState }
 
-  /// A session with threads of its own.
+  /// A session with threads of its own. Traps where the system has no memory for its state, as Swift does for its own.
   /// - Parameters:
   ///   - options: nil for ``ModelPackage/options(seed:)`` of seed 0.
   ///   - threads: the session's thread budget, the caller's thread included; nil for one a core, at most 4. Fewer
@@ -74,7 +72,7 @@ public final class Session {
   ///
   /// Only as much of its end is encoded as attention can reach. Call it before the first chunk. The style becomes the one
   /// of the package's that the recording is likest, unless `keepsStyle`.
-  /// Throws ``GenerationError`` where rate, channels or length do not fit.
+  /// Throws ``GenerationError``, and changes nothing, where channels, length or level do not fit.
   public func prompt(_ audio: [[Float]], keepsStyle: Bool = false) throws {
     try exclusively { try take(prompt: audio, keepsStyle: keepsStyle) }
   }
@@ -98,6 +96,7 @@ public final class Session {
     }
     // The newest whole frames: what is cut off is the beginning.
     let encoded = encode(audio, from: length - frames * codec.samplesPerFrame, frames: frames)
+    try encoded.withUnsafeBufferPointer { try latents.check($0) }
     if !keepsStyle, !package.styles.isEmpty {
       latents.options.style = .nearest(to: encoded, among: package.styles)
     }
@@ -149,7 +148,7 @@ public final class Session {
   /// What ``next()`` gives, into memory of the caller's, with no allocation and no lock.
   ///
   /// - Parameter output: a pointer for each channel, each to room for ``samplesPerFrame`` samples.
-  /// - Returns: how many samples were written to each.
+  /// - Returns: how many samples were written to each. Traps where the pointers are not as many as the channels.
   public func render(into output: UnsafeBufferPointer<UnsafeMutablePointer<Float>>) -> Int {
     precondition(
       output.count == channels, "Session.render: \(output.count) channels where \(channels) are made")
@@ -191,21 +190,12 @@ public final class Session {
 
   /// A frame that the group made, `[channels, samplesPerFrame]`, as a chunk.
   func takeFrame(_ samples: UnsafeBufferPointer<Float>, of latent: Int) -> AudioChunk {
-    exclusively {
-      lastFrame = latent
-      return chunk(samples, skipped: skip())
-    }
+    lastFrame = latent
+    return chunk(samples, skipped: skip())
   }
 
-  /// Two threads in one session would mix its state: a programmer's mistake, which ends here and not in noise.
   private func exclusively<Result>(_ body: () throws -> Result) rethrows -> Result {
-    guard inUse.compareExchange(expected: false, desired: true, ordering: .acquiring).exchanged else {
-      fatalError(
-        "a Session was called while another thread was using it; give each thread a session of its own, or use a RealtimeStream"
-      )
-    }
-    defer { inUse.store(false, ordering: .releasing) }
-    return try body()
+    try group.exclusively(body)
   }
 
   /// State of a session, to go back to or to go on from later, with the same package.

@@ -272,6 +272,7 @@ public func streamMetrics(
     value.has_priority = stream.hasPriority ? 1 : 0
     value.is_paused = stream.isPaused ? 1 : 0
     value.is_stopped = stream.isStopped ? 1 : 0
+    value.failed_frames = UInt64(now.failedFrames)
     try fill(metrics, "metrics", with: value)
   }
 }

@@ -61,7 +61,32 @@ import Testing
     sessions.removeLast()
     _ = try group.join()
     #expect(group.next([]).isEmpty && group.next(sessions).count == 1)
-    #expect(SessionGroup(try SessionTests.package(), capacity: -3, threads: 1).capacity == 1)
+  }
+
+  @Test func whatCannotBeIsHeldWithinItsRange() throws {
+    let package = try SessionTests.package()
+    for (capacity, held) in [(Int.min, 1), (-3, 1), (0, 1), (7, 7), (.max, 1024)] {
+      #expect(SessionGroup(package, capacity: capacity, threads: 1).capacity == held)
+    }
+    for (threads, most) in [(Int.min, 1), (-1, 1), (0, 1), (10_000, 64), (.max, 64)] {
+      let group = SessionGroup(package, capacity: 1, threads: threads)
+      #expect((1...most).contains(group.threads))
+      #expect(group.next([try group.join()]).count == 1)
+    }
+  }
+
+  /// A place is free again wherever its session was released.
+  @Test func sessionsAreReleasedOnAnyThread() throws {
+    let group = SessionGroup(try SessionTests.package(), capacity: 8, threads: 1)
+    let stays = try group.join()
+    for _ in 0..<20 {
+      nonisolated(unsafe) var others = try (0..<7).map { _ in Optional(try group.join()) }
+      others.withUnsafeMutableBufferPointer { buffer in
+        nonisolated(unsafe) let buffer = buffer
+        DispatchQueue.concurrentPerform(iterations: 7) { buffer[$0] = nil }
+      }
+      #expect(group.next([stays]).count == 1)
+    }
   }
 
   @Test func aSessionIsSavedInOneGroupAndGoesOnInAnother() throws {

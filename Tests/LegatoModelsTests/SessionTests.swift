@@ -1,10 +1,11 @@
 import Foundation
-import Legato
 import LegatoAudio
 import LegatoCodecs
 import LegatoModels
 import LegatoTensor
 import Testing
+
+@testable import Legato
 
 @Suite struct SessionTests {
   /// A tiny random package: it makes noise, but every part of generation runs.
@@ -87,6 +88,26 @@ import Testing
       let message = String(decoding: try #require(result).standardErrorContent, as: UTF8.self)
       #expect(message.contains("a Session was called while another thread was using it"), "\(message)")
     }
+
+    @Test func twoThreadsInOneGroupEndWithAMessage() async throws {
+      let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+        let group = SessionGroup(try SessionTests.package(), capacity: 2, threads: 1)
+        nonisolated(unsafe) let sessions = try [group.join(), group.join()]
+        DispatchQueue.concurrentPerform(iterations: 2) { index in
+          for _ in 0..<5000 { _ = sessions[index].next() }
+        }
+      }
+      let message = String(decoding: try #require(result).standardErrorContent, as: UTF8.self)
+      #expect(message.contains("another thread was using it or one of its group"), "\(message)")
+    }
+
+    @Test func aSessionThatIsThereTwiceEndsWithAMessage() async throws {
+      await #expect(processExitsWith: .failure) {
+        let group = SessionGroup(try SessionTests.package(), capacity: 2, threads: 1)
+        let session = try group.join()
+        _ = group.next([session, session])
+      }
+    }
   #endif
 
   @Test func sessionsAreIndependent() throws {
@@ -136,6 +157,24 @@ import Testing
     try Session(try Self.package(), threads: 1).restore(saved)
   }
 
+  /// Positions are 32 bits wide in plans; a state that claims more would be one that points anywhere.
+  @Test func positionsEndBeforeTheirBitsDo() throws {
+    let session = Session(try Self.package(), options: .init(seed: 3), threads: 1)
+    for _ in 0..<12 { _ = session.next() }
+    var saved = session.save()
+    for position in [Int.min, -1, LatentStream.mostPositions + 1, 1 << 31, 1 << 39, .max] {
+      saved.latents.position = position
+      #expect(throws: GenerationError.self) { try session.restore(saved) }
+    }
+    saved.latents.position = LatentStream.mostPositions - 2
+    try session.restore(saved)
+    let positions = (0..<4).map { _ in
+      #expect(Self.isFinite(session.next()))
+      return session.latents.position
+    }
+    #expect(positions == [LatentStream.mostPositions - 1, LatentStream.mostPositions, 1, 2])
+  }
+
   @Test func optionsChangeWhileItPlays() throws {
     // Replaying plans must follow live parameters, across eviction: a window is 8 frames here.
     let package = try Self.package()
@@ -178,6 +217,64 @@ import Testing
     #expect(session.latents.recoveries > 0)
     session.options = .init(seed: 5)
     for _ in 0..<5 { #expect(Self.isFinite(session.next())) }
+  }
+
+  @Test func whatIsOutOfRangeIsHeldWithinIt() throws {
+    let package = try Self.package()
+    var wild = GenerationOptions(seed: 4)
+    (wild.temperature, wild.steps, wild.contextNoise, wild.feedbackGain) = (.nan, -3, 7, -.infinity)
+    let session = Session(package, options: wild, threads: 1)
+    #expect(session.options == wild.held && session.options.problem == nil)
+    let held = session.options
+    #expect((held.temperature, held.steps) == (1, 1) && (held.contextNoise, held.feedbackGain) == (1, 0.5))
+    #expect(Self.isFinite(session.next()))
+    for steps in [1_000_000_000, Int.max] {
+      session.options.steps = steps
+      #expect(session.options.steps == 1000)
+    }
+    #expect(Self.isFinite(session.next()))
+    #expect(GenerationOptions(seed: 4).held == .init(seed: 4))
+  }
+
+  @Test(arguments: [
+    (Double.nan, 0), (-1, 0), (-.infinity, 0), (0, 0), (1e-9, 0), (0.00002, 1), (0.01, 480), (1e300, nil),
+    (.infinity, nil),
+  ]) func everyLengthHasAMeaning(seconds: Double, samples: Int?) throws {
+    let source = ChunkSource(Session(try Self.package(), threads: 1), seconds: seconds)
+    var made = 0
+    for _ in 0..<4 { made += source.next()?.channels[0].count ?? 0 }
+    if let samples { #expect(made == samples && source.next() == nil) } else { #expect(made > 5000) }
+  }
+
+  @Test func aSessionGoesOnAfterItsStreamWasCancelled() async throws {
+    let package = try Self.package()
+    // It goes from task to task, never in two at a time.
+    nonisolated(unsafe) let session = Session(package, options: .init(seed: 6), threads: 1)
+    let task = Task {
+      for try await _ in session.stream() {}
+    }
+    try await Task.sleep(nanoseconds: 30_000_000)
+    task.cancel()
+    await #expect(throws: CancellationError.self) { try await task.value }
+    #expect(Self.isFinite(session.next()))
+  }
+
+  /// Weights that are numbers, but far too large: latents that cannot be drawn, and samples that are none, are counted.
+  @Test func weightsThatAreTooLargeAreCounted() throws {
+    let package = try Self.package()
+    func large(_ name: String) throws -> ModelPackage {
+      try package.converted { weight in
+        weight.name == name
+          ? Weight(name: name, shape: weight.shape, values: weight.floats().map { _ in 3e38 }) : weight
+      }
+    }
+    let session = Session(try large("sampler.out.weight"), threads: 1)
+    let source = ChunkSource(session)
+    for _ in 0..<3 { #expect(try #require(source.next()).channels.allSatisfy { $0.allSatisfy(\.isFinite) }) }
+    #expect(session.latents.failures >= 3 && source.failedFrames >= 3)
+    let codec = ChunkSource(Session(try large("decoder.in.weight"), threads: 1))
+    for _ in 0..<3 { #expect(try #require(codec.next()).channels.allSatisfy { $0.allSatisfy(\.isFinite) }) }
+    #expect(codec.failedFrames >= 3 && codec.session.latents.failures == 0)
   }
 
   @Test func theAsynchronousStreamIsTheSameMusic() async throws {

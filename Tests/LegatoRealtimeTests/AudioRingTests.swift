@@ -88,8 +88,8 @@ import Testing
     #expect(took && got == 1 && room == 6 && memory.rows[0][0] == 30 && memory.rows[1][0] == -30)
   }
 
-  /// Two threads at full speed: every frame arrives once and in order. Run by `Scripts/check-threads.sh` under
-  /// ThreadSanitizer, too.
+  /// Two threads at full speed: every frame arrives once and in order. `Scripts/check-sanitizers.sh` has
+  /// ThreadSanitizer watch the same.
   @Test(arguments: [1, 3, 64, 1000]) func twoThreadsLoseNothing(depth: Int) {
     let total = depth < 4 ? 100_000 : 400_000
     let ring = AudioRing(channels: 2, depth: depth)

@@ -3,6 +3,7 @@ import Legato
 import LegatoAudio
 import LegatoCodecs
 import LegatoModels
+import LegatoTensor
 import Synchronization
 import Testing
 
@@ -249,6 +250,41 @@ import Testing
     #expect(throws: PullError.badBlock) { try stream.pull(into: mono.rows, frames: 64) }
     #expect(try stream.pull(into: memory.rows, frames: 0) == 0)
     #expect(try stream.pull(into: memory.rows, frames: stream.largestBlock) > 0)
+    #expect(!stream.waitUntilFull(seconds: .nan) || stream.metrics.waitingSamples > 0)
+  }
+
+  /// A block that cannot be is a number that means something else: memory behind the buffers is nobody's to write.
+  @Test func absurdBlocksWriteNothing() throws {
+    let stream = try Self.started(try Tiny.package(), .init(seed: 3), depth: 2)
+    let memory = PlanarMemory([[Float]](repeating: [Float](repeating: 7, count: 64), count: 2))
+    for frames in [Int.min, -1, stream.largestBlock + 1, 1_000_000_000, .max] {
+      #expect(throws: PullError.badBlock) { try stream.pull(into: memory.rows, frames: frames) }
+      #expect(throws: PullError.badBlock) { try stream.pull(interleaved: memory.rows[0], frames: frames) }
+    }
+    #expect(memory.arrays(0..<64).allSatisfy { $0.allSatisfy { $0 == 7 } })
+    #expect(stream.metrics.underruns == 0)
+  }
+
+  @Test func framesOfWeightsThatAreTooLargeAreCounted() throws {
+    let name = "decoder.in.weight"
+    let package = try Tiny.package().converted { weight in
+      weight.name == name
+        ? Weight(name: name, shape: weight.shape, values: weight.floats().map { _ in 3e38 }) : weight
+    }
+    let stream = try Self.started(package, .init(seed: 3))
+    #expect(try stream.music(5000).allSatisfy { $0.allSatisfy(\.isFinite) })
+    #expect(stream.metrics.failedFrames > 2)
+  }
+
+  @Test func aPromptThatIsRefusedChangesNothing() throws {
+    let package = try Tiny.package(styles: ["one", "two"])
+    let stream = try RealtimeStream(package, options: .init(seed: 2), threads: 1)
+    // Numbers, but no sound: the spectrum is infinite.
+    let shout = [Float](repeating: 3e38, count: 9600)
+    #expect(throws: GenerationError.self) { try stream.prompt([shout, shout]) }
+    #expect(stream.options == .init(seed: 2))
+    try stream.start()
+    #expect(try stream.music(9000) == reference(package, .init(seed: 2), samples: 9000))
   }
 
   @Test(arguments: [10_000, Int.max]) func moreThreadsThanProcessorsAreAsManyAsThereAre(threads: Int) throws {

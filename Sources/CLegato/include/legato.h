@@ -44,7 +44,7 @@ extern "C" {
 #endif
 
 // Grows when calls or fields are added; a program may compare it with legato_version().
-#define LEGATO_VERSION 1
+#define LEGATO_VERSION 2
 
 typedef enum {
   LEGATO_OK = 0,
@@ -202,6 +202,7 @@ typedef struct {
   int32_t has_priority;       // whether the system gave the priority asked for
   int32_t is_paused;
   int32_t is_stopped;
+  uint64_t failed_frames;     // frames that are no music, since weights are damaged or far too large
 } legato_stream_metrics;
 
 // Fills *metrics; metrics->size must be set. Never waits.

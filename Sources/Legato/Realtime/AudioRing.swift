@@ -33,6 +33,7 @@ public final class AudioRing: Sendable {
   private let producerTaken = Atomic<Bool>(false)
   private let consumerTaken = Atomic<Bool>(false)
 
+  /// Silence. Traps where there is no channel, or the depth is below 1 or above 2⁴⁰.
   public init(channels: Int, depth: Int) {
     precondition(
       channels > 0 && depth > 0 && depth <= 1 << 40, "AudioRing: \(channels) channels, a depth of \(depth)")
@@ -54,13 +55,13 @@ public final class AudioRing: Sendable {
     return written.value.load(ordering: .acquiring) - first
   }
 
-  /// The writing end. It can be taken once.
+  /// The writing end. It can be taken once; a second time traps.
   public func takeProducer() -> Producer {
     precondition(!producerTaken.exchange(true, ordering: .relaxed), "AudioRing: it has one producer")
     return Producer(ring: self)
   }
 
-  /// The reading end. It can be taken once.
+  /// The reading end. It can be taken once; a second time traps.
   public func takeConsumer() -> Consumer {
     precondition(!consumerTaken.exchange(true, ordering: .relaxed), "AudioRing: it has one consumer")
     return Consumer(ring: self)

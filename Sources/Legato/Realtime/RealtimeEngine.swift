@@ -29,7 +29,7 @@ final class EngineShared: Sendable {
 
   let ring: AudioRing
   /// Locked only while the stream is being made.
-  let ready = Mutex<Ready?>(nil)
+  let ready = Lock<Ready?>(nil)
   let options = Mailbox<LiveOptions>()
   let isStarted = Atomic<Bool>(false)
   let isPaused = Atomic<Bool>(false)
@@ -41,6 +41,7 @@ final class EngineShared: Sendable {
   let longestFrameTime = Atomic<Int>(0)
   let recoveries = Atomic<Int>(0)
   let limitedSamples = Atomic<Int>(0)
+  let failedFrames = Atomic<Int>(0)
   let stateBytes = Atomic<Int>(0)
   let bufferBytes = Atomic<Int>(0)
 
@@ -75,7 +76,7 @@ final class EngineShared: Sendable {
   }
 
   private final class Outcome<Value: Sendable>: Sendable {
-    let result = Mutex<Result<Value, any Error>?>(nil)
+    let result = Lock<Result<Value, any Error>?>(nil)
   }
 }
 
@@ -139,6 +140,7 @@ final class RealtimeEngine {
     }
     shared.recoveries.store(session.latents.recoveries, ordering: .relaxed)
     shared.limitedSamples.store(source.limitedSamples, ordering: .relaxed)
+    shared.failedFrames.store(source.failedFrames, ordering: .relaxed)
     publishFootprint()
     return true
   }

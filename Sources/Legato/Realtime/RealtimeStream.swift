@@ -55,7 +55,7 @@ public final class RealtimeStream: Sendable {
   private let shared: EngineShared
   private let reader: RingReader
   private let thread: EngineThread
-  private let control: Mutex<Control>
+  private let control: Lock<Control>
   /// Bytes of ring and prepared style.
   private let bufferBytes: Int
 
@@ -115,7 +115,7 @@ public final class RealtimeStream: Sendable {
     }
     let live = LiveOptions(options, of: package.model)
     bufferBytes = shared.ring.byteCount + live.byteCount
-    control = Mutex(Control(live: live))
+    control = Lock(Control(live: live))
   }
 
   deinit { stop() }
@@ -144,25 +144,25 @@ public enum PullError: Error, Sendable, Hashable {
   case stopped
   /// Another thread is pulling: a stream has one reader.
   case busy
-  /// A block that the ring cannot hold, less than nothing, or buffers that are not as many as the channels.
+  /// A block that the ring can never hold, less than nothing, or buffers that are not as many as the channels.
   case badBlock
 }
 
 extension RealtimeStream {
-  /// Takes the next samples: a row for each channel, each with room for `frames`. Rows are filled in any case: with silence
-  /// where there is no music, which is counted, unless the stream is paused or has not begun to play.
+  /// Takes the next samples: a row for each channel, each with room for `frames`. Rows are filled in any case but
+  /// ``PullError/badBlock``: with silence where there is no music, which is counted, unless the stream is paused or has not begun to play.
   ///
   /// - Returns: samples of music in each row.
   @discardableResult
   public func pull(into rows: UnsafeBufferPointer<UnsafeMutablePointer<Float>>, frames: Int)
     throws(PullError) -> Int
   {
+    guard rows.count == channels, (0...largestBlock).contains(frames) else { throw .badBlock }
     var got = 0
     defer {
       if got < frames { for row in rows { (row + got).update(repeating: 0, count: frames - got) } }
     }
-    guard rows.count == channels else { throw .badBlock }
-    try check(frames)
+    if isStopped { throw .stopped }
     if isPaused { return 0 }
     got = try reader.pull(frames) { (consumer: inout AudioRing.Consumer) in
       consumer.read(into: rows, frames: frames)
@@ -173,23 +173,19 @@ extension RealtimeStream {
   /// The same, interleaved: `[frame][channel]`, room for `frames` · ``channels`` samples.
   @discardableResult
   public func pull(interleaved output: UnsafeMutablePointer<Float>, frames: Int) throws(PullError) -> Int {
+    guard (0...largestBlock).contains(frames) else { throw .badBlock }
     var got = 0
     defer {
       if got < frames {
         (output + got * channels).update(repeating: 0, count: (frames - got) * channels)
       }
     }
-    try check(frames)
+    if isStopped { throw .stopped }
     if isPaused { return 0 }
     got = try reader.pull(frames) { (consumer: inout AudioRing.Consumer) in
       consumer.read(interleaved: output, frames: frames)
     }
     return got
-  }
-
-  private func check(_ frames: Int) throws(PullError) {
-    guard frames >= 0, frames <= largestBlock else { throw .badBlock }
-    if isStopped { throw .stopped }
   }
 }
 
@@ -201,7 +197,8 @@ extension RealtimeStream {
 
   /// Waits until the ring is full, so that playing begins without a gap; false where that takes longer.
   public func waitUntilFull(seconds: Double = 10) -> Bool {
-    let end = EngineThread.now() + Int(min(max(seconds, 0), 1e6) * 1e9)
+    // NaN waits for nothing.
+    let end = EngineThread.now() + Int(seconds > 0 ? min(seconds, 1e6) * 1e9 : 0)
     while !isStopped {
       if shared.ring.count > shared.ring.depth - samplesPerFrame { return true }
       if EngineThread.now() > end { return false }
@@ -219,6 +216,7 @@ extension RealtimeStream {
   public var options: GenerationOptions { control.withLock { $0.live.options } }
 
   /// Changes options while the music plays. Throws ``GenerationError``, and changes nothing, where one is out of its range.
+  /// `change` must not call the stream: it holds the lock that every controller takes.
   public func update(_ change: (inout GenerationOptions) throws -> Void) throws {
     try controlled { control in
       var options = control.live.options
@@ -289,6 +287,7 @@ extension RealtimeStream {
     metrics.longestFrameTime = Double(shared.longestFrameTime.load(ordering: .relaxed)) / 1e9
     metrics.recoveries = shared.recoveries.load(ordering: .relaxed)
     metrics.limitedSamples = shared.limitedSamples.load(ordering: .relaxed)
+    metrics.failedFrames = shared.failedFrames.load(ordering: .relaxed)
     metrics.waitingSamples = shared.ring.count
     metrics.underruns = reader.underruns.load(ordering: .relaxed)
     metrics.missingSamples = reader.missingSamples.load(ordering: .relaxed)
@@ -310,6 +309,8 @@ extension RealtimeStream {
     public var recoveries = 0
     /// Samples that the limiter turned down.
     public var limitedSamples = 0
+    /// Frames that are no music, since weights are damaged or far too large.
+    public var failedFrames = 0
     /// Samples that wait in the ring.
     public var waitingSamples = 0
     /// Pulls that came short, and by how many samples together.

@@ -74,8 +74,9 @@ public struct GenerationDefaults: Codable, Sendable, Hashable {
   /// Factor of a latent before it is mixed and fed back.
   public var feedbackGain: Float = 1
 
-  /// What ``temperature`` and ``feedbackGain`` may be.
+  /// What ``temperature``, ``steps`` and ``feedbackGain`` may be.
   public static let temperatures: ClosedRange<Float> = 0...10
+  public static let stepCounts = 1...1000
   public static let feedbackGains: ClosedRange<Float> = 0.5...2
 
   public init() {}
@@ -108,7 +109,7 @@ public struct GenerationDefaults: Codable, Sendable, Hashable {
     if !Self.temperatures.contains(temperature) {
       return "temperature is \(temperature); it must be from 0 to 10"
     }
-    if !(1...1000).contains(steps) { return "steps is \(steps); it must be from 1 to 1000" }
+    if !Self.stepCounts.contains(steps) { return "steps is \(steps); it must be from 1 to 1000" }
     if !(0...1).contains(contextNoise) { return "context noise is \(contextNoise); it must be from 0 to 1" }
     if !Self.feedbackGains.contains(feedbackGain) {
       return "feedback gain is \(feedbackGain); it must be from 0.5 to 2"

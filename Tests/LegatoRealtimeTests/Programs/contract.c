@@ -99,6 +99,7 @@ static void bad_streams(void) {
   options = good, options.field = value; \
   REFUSED(legato_stream_create(package, &options, &none), LEGATO_ERROR_ARGUMENT)
   REFUSED_WITH(size, 0);
+  REFUSED_WITH(depth, 0);
   REFUSED_WITH(depth, 1);
   REFUSED_WITH(depth, -7);
   REFUSED_WITH(depth, 1 << 30);
@@ -125,6 +126,8 @@ static void bad_calls(void) {
   CHECK(legato_stream_pull(stream, 0, 64) == LEGATO_ERROR_ARGUMENT);
   CHECK(legato_stream_pull(stream, rows, -1) == LEGATO_ERROR_ARGUMENT);
   CHECK(legato_stream_pull(stream, rows, INT64_MAX) == LEGATO_ERROR_ARGUMENT);
+  CHECK(legato_stream_pull(stream, rows, 1000000000) == LEGATO_ERROR_ARGUMENT);
+  CHECK(legato_stream_pull_interleaved(stream, block, 1000000000) == LEGATO_ERROR_ARGUMENT);
   CHECK(legato_stream_pull(stream, rows, 2 * info.samples_per_frame + 1) == LEGATO_ERROR_ARGUMENT);
   CHECK(legato_stream_pull_interleaved(stream, block, INT64_MIN) == LEGATO_ERROR_ARGUMENT);
   rows[info.channels - 1] = 0;
@@ -210,7 +213,7 @@ static void same_samples(void) {
   }
   legato_stream_metrics metrics = {.size = sizeof metrics};
   CHECK(legato_stream_metrics_get(second, &metrics) == LEGATO_OK);
-  CHECK(metrics.frames > 0 && metrics.threads >= 1 && metrics.threads < 10000 && metrics.memory > 0 && !metrics.is_stopped);
+  CHECK(metrics.frames > 0 && metrics.threads >= 1 && metrics.threads < 10000 && metrics.memory > 0 && !metrics.is_stopped && metrics.failed_frames == 0);
   free(state), free(one), free(two);
   legato_stream_destroy(first);
   legato_stream_destroy(second);
