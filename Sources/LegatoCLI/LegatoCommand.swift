@@ -1,4 +1,5 @@
 import ArgumentParser
+import LegatoTensor
 
 #if canImport(Darwin)
   import Darwin
@@ -44,6 +45,8 @@ struct LegatoCommand: AsyncParsableCommand {
     do {
       var command = try parseAsRoot()
       kind = type(of: command)
+      // Help and version are for everybody.
+      if configuration.subcommands.contains(where: { $0 == kind }) { try checkInstructionSet() }
       if var asynchronous = command as? any AsyncParsableCommand {
         try await asynchronous.run()
       } else {
@@ -63,6 +66,17 @@ struct LegatoCommand: AsyncParsableCommand {
       StandardError.write("legato: \(ErrorText.text(error))\n")
       exit(withError: ExitCode.failure)
     }
+  }
+
+  /// The engine leaves out what it does not know; whoever asks for an instruction set wants to know.
+  private static func checkInstructionSet() throws {
+    let known = Platform.instructionSets
+    guard let wanted = getenv("LEGATO_ISA").map({ String(cString: $0) }), !wanted.isEmpty,
+      !known.contains(wanted)
+    else { return }
+    throw CommandError(
+      "LEGATO_ISA is '\(wanted)'; this processor has \(known.joined(separator: ", ")): set one of these, or unset it"
+    )
   }
 
   /// Whoever started us may have blocked Ctrl-C, as Foundation's `Process` does from a dispatch thread.

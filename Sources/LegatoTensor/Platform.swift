@@ -1,3 +1,5 @@
+import CKernels
+
 #if canImport(Darwin)
   import Darwin
 #elseif canImport(Glibc)
@@ -13,4 +15,11 @@ public enum Platform {
 
   /// Threads that are taken where nobody asks for a number: one a core, at most 4.
   public static var defaultThreadCount: Int { min(4, processorCount) }
+
+  /// Instruction sets that this processor has and the engine has kernels for, slowest first. ``CPUEngine`` takes the last, or the
+  /// one that the environment's LEGATO_ISA names.
+  public static var instructionSets: [String] {
+    [LK_SCALAR, LK_AVX2, LK_AVX512, LK_NEON, LK_NEON_DOT].filter { lk_kernel_for(LK_LINEAR, $0) != nil }
+      .map { String(cString: lk_isa_name($0)) }
+  }
 }

@@ -1,5 +1,6 @@
 import Foundation
 import LegatoAudio
+import LegatoTensor
 import Testing
 
 @testable import LegatoCLI
@@ -14,10 +15,12 @@ import Testing
   }
 
   private func expectFailure(
-    _ arguments: [String], _ parts: String..., status: Int32 = 1, asNobody: Bool = false
+    _ arguments: [String], _ parts: String..., status: Int32 = 1, asNobody: Bool = false,
+    environment: [String: String] = [:]
   ) throws {
     let before = folder.contents
-    let result = try LegatoProcess.run(arguments, in: folder.url, asNobody: asNobody)
+    let result = try LegatoProcess.run(
+      arguments, in: folder.url, environment: environment, asNobody: asNobody)
     #expect(!result.crashed)
     #expect(result.status == status, "\(arguments): \(result.error)")
     #expect(result.output.isEmpty)
@@ -132,6 +135,106 @@ import Testing
       data.replaceSubrange(data.count - 4..<data.count, with: nan)
     }
     try expectFailure(generate(), "NaN or infinite")
+  }
+
+  /// Bytes of a tensor of a package that was converted, changed.
+  private func edit(_ tensor: String, of file: String, _ change: (inout Data) -> Void) throws {
+    let range = try SafetensorsFile(path: folder.path(file)).entry(tensor).byteRange
+    try edit(file) { data in
+      var part = Data(data[range])
+      change(&part)
+      data.replaceSubrange(range, with: part)
+    }
+  }
+
+  @Test(arguments: ["int8", "int4"]) func scalesThatAreNoNumbers(format: String) throws {
+    let convert = ["convert", "tiny", "--weights", format, "--output", "small", "--no-check", "--quiet"]
+    #expect(try LegatoProcess.run(convert, in: folder.url).status == 0)
+    for value in [Float.nan, .infinity] {
+      let bytes = withUnsafeBytes(of: value.bitPattern.littleEndian) { Data($0) }
+      for file in ["small/model.safetensors", "small/codec/codec.safetensors"] {
+        let names = try SafetensorsFile(path: folder.path(file)).names
+        let tensor = try #require(names.first { $0.hasSuffix(".scales") })
+        var before = Data()
+        try edit(tensor, of: file) { data in
+          before = data
+          data.replaceSubrange(0..<4, with: bytes)
+        }
+        let name = tensor.replacingOccurrences(of: ".scales", with: "")
+        try expectFailure(
+          ["generate", "--model", "small", "--duration", "1"], file, "'\(name)'", "NaN or infinite")
+        try expectFailure(
+          ["convert", "small", "--weights", "bf16", "--output", "new"], file, "NaN or infinite")
+        try edit(tensor, of: file) { $0 = before }
+      }
+    }
+  }
+
+  @Test func weightsOfAnotherType() throws {
+    let convert = ["convert", "tiny", "--weights", "int8", "--output", "small", "--no-check", "--quiet"]
+    #expect(try LegatoProcess.run(convert, in: folder.url).status == 0)
+    try replaceBytes("\"dtype\":\"I8\"", by: "\"dtype\":\"U8\"", in: "small/model.safetensors")
+    try expectFailure(
+      ["generate", "--model", "small", "--duration", "1"], "small/model.safetensors", "has shape")
+    try replaceBytes("\"dtype\":\"F32\"", by: "\"dtype\":\"I32\"", in: "tiny/model.safetensors")
+    try expectFailure(generate(), "tiny/model.safetensors", "stored as I32", "Legato reads F32 and BF16")
+  }
+
+  /// In the header, whose length stays.
+  private func replaceBytes(_ old: String, by new: String, in file: String) throws {
+    try edit(file) { data in
+      while let range = data.range(of: Data(old.utf8)) { data.replaceSubrange(range, with: Data(new.utf8)) }
+    }
+  }
+
+  @Test func weightsThatAreTooLarge() throws {
+    let large = withUnsafeBytes(of: Float(3e38).bitPattern.littleEndian) { Data($0) }
+    for (file, tensor, part) in [
+      ("tiny/model.safetensors", "sampler.out.weight", "the model draws no latent"),
+      ("tiny/codec/codec.safetensors", "decoder.in.weight", "the codec gives no sound"),
+    ] {
+      var before = Data()
+      try edit(tensor, of: file) { data in
+        before = data
+        data = Data((0..<data.count / 4).flatMap { _ in large })
+      }
+      for duration in ["0.1", "5"] {
+        try expectFailure(
+          ["generate", "--model", "tiny", "--duration", duration, "--output", "out.wav"], "tiny: \(part)",
+          "far too large", "restore the package")
+      }
+      try edit(tensor, of: file) { $0 = before }
+    }
+    _ = try LegatoProcess.run(generate(), in: folder.url)
+    #expect(folder.contents.contains("out.wav"))
+  }
+
+  @Test func instructionSets() throws {
+    for wanted in ["nonsense", "AVX2", "scalar ", "neon,scalar"] {
+      try expectFailure(
+        generate(), "LEGATO_ISA is '\(wanted)'", "scalar", "unset it", environment: ["LEGATO_ISA": wanted])
+    }
+    for help in [["--help"], ["help", "bench"], ["--version"]] {
+      let result = try LegatoProcess.run(help, in: folder.url, environment: ["LEGATO_ISA": "nonsense"])
+      #expect(result.status == 0 && !result.output.isEmpty)
+    }
+    // What every processor has, and what is as good as not set.
+    for (wanted, used) in [("scalar", "scalar"), ("", Platform.instructionSets.last)] {
+      let result = try LegatoProcess.run(
+        generate("--json", "--seed", "3"), in: folder.url, environment: ["LEGATO_ISA": wanted])
+      #expect(result.status == 0, "\(result.error)")
+      #expect(result.text.contains("\"instruction_set\":\"\(used ?? "")\""), "\(result.text)")
+      let sound = try AudioFile.read(folder.path("out.wav"))
+      #expect(sound.channels.allSatisfy { $0.allSatisfy(\.isFinite) && $0.contains { abs($0) > 1e-4 } })
+    }
+  }
+
+  @Test func conversionsThatCannotBe() throws {
+    func convert(_ more: String...) -> [String] { ["convert", "tiny", "--output", "new"] + more }
+    try expectFailure(convert("--weights", "int3"), "int3", status: 64)
+    for threads in [["--threads", "0"], ["--threads=-1"], ["--threads", "10000"]] {
+      try expectFailure(convert("--weights", "int8") + threads, "--threads", status: 64)
+    }
   }
 
   @Test func codecThatIsNotTheModels() throws {

@@ -55,7 +55,8 @@ import Testing
 
   @Test(arguments: [
     ["--sessions", "0"], ["--sessions", "257"], ["--steps", "0"], ["--rounds", "0"], ["--threads", "0"],
-    ["--threads", "-1"], ["--listen", "-1"], ["--duration", "endless"], ["--duration", "0"],
+    ["--threads", "-1"], ["--threads", "10000"], ["--sessions", "1000000000"], ["--preset", ""],
+    ["--listen", "-1"], ["--duration", "endless"], ["--duration", "0"],
     ["--duration", "1m", "--sessions", "2"], ["--preset", "huge"], ["--weights", "int2"],
     ["--preset", "tiny", "--model", "x"], ["--model", "nowhere"],
   ])

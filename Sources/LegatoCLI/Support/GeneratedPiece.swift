@@ -20,6 +20,8 @@ struct GeneratedPiece {
 
   /// Seconds of fade when somebody stops it.
   private static let stopFade = 0.25
+  /// Frames that may be no music, from the first on, before there is no hope of better ones.
+  private static let mostFailures = 10
 
   /// - Returns: the report, and why there is no picture where it could not be drawn: the sound is there all the same.
   func make(
@@ -41,8 +43,16 @@ struct GeneratedPiece {
     }
     let source = ChunkSource(session, seconds: seconds)
     var firstAudio: Double?
-    var made = 0
+    var (made, chunks) = (0, 0)
     var stopped = false
+    // Throws where the weights are no music, though every one of them is a number.
+    func check() throws {
+      guard chunks > 0, source.failedFrames >= chunks else { return }
+      let part = session.latents.failures > 0 ? "the model draws no latent" : "the codec gives no sound"
+      throw CommandError(
+        "\(package.path): \(part) of bearable size: its weights are damaged or far too large; restore the package, or train it again with a lower learning rate"
+      )
+    }
     do {
       if let head = join?.head {
         try writer.append(head.channels)
@@ -52,6 +62,8 @@ struct GeneratedPiece {
       var left = Int(Self.stopFade * Double(codec.sampleRate))
       while left > 0, var chunk = source.next() {
         if firstAudio == nil { firstAudio = monotonicSeconds() - start }
+        chunks += 1
+        if chunks > Self.mostFailures { try check() }
         if ending == nil, StopSignal.isRequested {
           stopped = true
           ending = Fade(fadeIn: 0, fadeOut: left, totalFrames: left)
@@ -67,6 +79,7 @@ struct GeneratedPiece {
         sketch?.append(chunk.channels)
         line.update(made / codec.sampleRate)
       }
+      try check()
     } catch AudioError.outputClosed {
       // Closing the player is how one stops listening.
       stopped = true
