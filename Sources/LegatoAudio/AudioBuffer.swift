@@ -5,7 +5,7 @@ public struct AudioBuffer: Sendable, Equatable {
   /// `[channel][frame]`, all channels of one length.
   public var channels: [[Float]]
 
-  /// - Parameter channels: `[channel][frame]`; all channels must have the same length.
+  /// - Parameter channels: `[channel][frame]`; all channels must have the same length. Traps where they have not, or the rate is not above 0.
   public init(sampleRate: Int, channels: [[Float]]) {
     precondition(sampleRate > 0, "AudioBuffer: sampleRate is \(sampleRate), it must be positive")
     precondition(
@@ -37,7 +37,7 @@ public struct AudioBuffer: Sendable, Equatable {
     return count == 0 ? 0 : Float((sum / Double(count)).squareRoot())
   }
 
-  /// The frames of `range`, which must lie inside the buffer.
+  /// The frames of `range`, which must lie inside the buffer: traps where it does not.
   public func slice(frames range: Range<Int>) -> AudioBuffer {
     precondition(
       range.lowerBound >= 0 && range.upperBound <= frameCount,
@@ -51,7 +51,7 @@ public struct AudioBuffer: Sendable, Equatable {
   /// of ITU-R BS.775 (front, centre and surround at −3 dB, no LFE), scaled so that it cannot clip; any other
   /// count to stereo
   /// takes the mean of the even channels left and of the odd ones right. Otherwise the first channels are
-  /// kept and missing ones are silent.
+  /// kept and missing ones are silent. Traps where `count` is not above 0.
   public func converted(toChannels count: Int) -> AudioBuffer {
     precondition(count > 0, "AudioBuffer.converted: \(count) channels")
     if count == channelCount { return self }

@@ -29,7 +29,7 @@ public final class AudioFileReader {
     if source.frames == 0 { throw AudioError.empty(path: path) }
   }
 
-  /// The next `maxFrames` frames, fewer at the end, nil after it.
+  /// The next `maxFrames` frames, fewer at the end, nil after it. Traps where that is not above 0.
   ///
   /// Throws ``AudioError/notFinite(path:frame:channel:)`` at a sample that is NaN or infinite.
   public func read(maxFrames: Int = 65536) throws -> AudioBuffer? {

@@ -69,7 +69,8 @@ public final class WAVWriter {
 
   /// Appends planar samples `[channel][frame]`, full scale ±1. On a stream they are out when this returns.
   ///
-  /// Throws ``AudioError``: disk full, output closed, NaN samples. The file aside is then gone.
+  /// Throws ``AudioError``: disk full, output closed, NaN samples. The file aside is then gone. Traps where the channels are not the
+  /// writer's, or not of one length.
   public func append(_ chunk: [[Float]]) throws {
     precondition(
       chunk.count == channels && chunk.allSatisfy { $0.count == chunk[0].count },

@@ -44,6 +44,7 @@ public struct Fade: Sendable {
   ///   - fadeIn: frames.
   ///   - fadeOut: frames.
   ///   - totalFrames: the stream's length, when known: no frame is then held back.
+  /// Traps where a length is negative. Processing traps where channels are of several lengths or change in number.
   public init(fadeIn: Int, fadeOut: Int, curve: Curve = .cosine, totalFrames: Int? = nil) {
     precondition(fadeIn >= 0 && fadeOut >= 0, "Fade: lengths are \(fadeIn) and \(fadeOut)")
     self.fadeIn = fadeIn

@@ -9,7 +9,7 @@ public final class PlanarMemory {
   private let pointers: UnsafeMutableBufferPointer<UnsafeMutablePointer<Float>>
   private let samples: UnsafeMutablePointer<Float>
 
-  /// Silence.
+  /// Silence. Traps where there is no channel, the capacity is negative, or the memory is not there.
   public init(channels: Int, capacity: Int) {
     precondition(channels > 0 && capacity >= 0, "PlanarMemory: \(channels) channels of \(capacity) samples")
     self.capacity = capacity
@@ -36,7 +36,7 @@ public final class PlanarMemory {
     channels * (capacity * MemoryLayout<Float>.stride + MemoryLayout<UnsafeMutablePointer<Float>>.stride)
   }
 
-  /// A copy of some frames, `[channel][frame]`.
+  /// A copy of some frames, `[channel][frame]`. Traps where they are not within the capacity.
   public func arrays(_ frames: Range<Int>) -> [[Float]] {
     precondition(frames.lowerBound >= 0 && frames.upperBound <= capacity, "PlanarMemory: frames \(frames)")
     return rows.map { Array(UnsafeBufferPointer(start: $0 + frames.lowerBound, count: frames.count)) }

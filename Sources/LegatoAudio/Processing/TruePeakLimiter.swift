@@ -56,6 +56,7 @@ public struct TruePeakLimiter: Sendable {
   ///   - ceilingDBTP: largest true peak, dB relative to full scale.
   ///   - lookAhead: seconds over which the gain falls before a peak.
   ///   - release: seconds in which the reduction falls to 1/e after it.
+  /// Traps where rate or channels are not above 0, or a time is negative. Processing traps where the channels are not so many.
   public init(
     sampleRate: Int, channels: Int, ceilingDBTP: Double = -1, lookAhead: Double = 0.0015,
     release: Double = 0.08

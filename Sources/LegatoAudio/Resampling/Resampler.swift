@@ -52,6 +52,7 @@ public final class Resampler {
   deinit { library.delete(handle) }
 
   /// Takes planar frames `[channel][frame]` and returns the output that is ready, planar, possibly empty.
+  /// Traps after ``finish()``, and where the channels are not those of the resampler or not of one length.
   public func process(_ chunk: [[Float]]) throws -> [[Float]] {
     precondition(!finished, "Resampler.process: called after finish()")
     precondition(
@@ -70,7 +71,8 @@ public final class Resampler {
     return planar(try run(interleaved))
   }
 
-  /// The rest of the output. In all, `round(frames · outputRate / inputRate)` frames come out.
+  /// The rest of the output. In all, `round(frames · outputRate / inputRate)` frames come out. A second time
+  /// traps.
   public func finish() throws -> [[Float]] {
     precondition(!finished, "Resampler.finish: called twice")
     finished = true

@@ -89,14 +89,19 @@ public final class FileWeights: WeightSource {
   private func mapped(_ entry: SafetensorsFile.Entry) throws -> WeightStorage {
     let pointer = try file.pointer(to: entry.name)
     let bytes = UnsafeRawBufferPointer(start: pointer, count: entry.byteRange.count)
-    if file.byteCount > Self.mostMapped {
-      let copy = WeightStorage(byteCount: bytes.count) { $0.copyMemory(from: bytes) }
+    // Where there is no memory for it, the file serves.
+    if file.byteCount > Self.mostMapped, let copy = WeightStorage(copying: bytes) {
       try file.drop(entry.name)
       return copy
     }
     guard Int(bitPattern: pointer) % min(entry.dtype.byteCount, 8) == 0 else {
       // A file by another writer may start its data at any byte; kernels need whole elements.
-      return WeightStorage(byteCount: bytes.count) { $0.copyMemory(from: bytes) }
+      guard let copy = WeightStorage(copying: bytes) else {
+        throw ModelError.invalid(
+          file: file.path,
+          reason: "there is no memory for the \(bytes.count) bytes of the tensor '\(entry.name)'")
+      }
+      return copy
     }
     return WeightStorage(mapped: bytes, owner: file)
   }

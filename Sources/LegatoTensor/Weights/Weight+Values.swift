@@ -25,7 +25,7 @@ extension Weight {
     }
   }
 
-  /// The same weight in another format. Only matrices whose rows divide into groups become int8 or int4.
+  /// The same weight in another format. Only matrices whose rows divide into groups become int8 or int4; others trap.
   public func converted(to target: WeightFormat) -> Weight {
     guard target != format else { return self }
     let values = floats()

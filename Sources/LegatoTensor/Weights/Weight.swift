@@ -23,7 +23,7 @@ public final class Weight: Sendable {
     self.scales = scales
   }
 
-  /// A weight with these values, held in f32.
+  /// A weight with these values, held in f32. Traps where they are not as many as the shape says.
   public convenience init(name: String, shape: [Int], values: [Float]) {
     precondition(values.count == shape.reduce(1, *), "\(name): \(values.count) values for shape \(shape)")
     self.init(name: name, shape: shape, format: .float32, storage: WeightStorage(copying: values))
