@@ -42,6 +42,7 @@ test: swift test-dependencies
 	Scripts/test-kernels.sh
 	$(SWIFT) build --build-tests $(TEST_FLAGS)
 	$(SWIFT) test $(TEST_FLAGS) --skip-build
+	SWIFT="$(SWIFT)" Scripts/check-sanitizers.sh
 	Scripts/check-instructions.sh
 
 # The examples of the README, and the one in C, which plays ten seconds.

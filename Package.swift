@@ -62,6 +62,13 @@ let package = Package(
       name: "LegatoExample", dependencies: ["Legato", "LegatoAudio", "LegatoModels"],
       path: "Examples/LegatoExample"),
 
+    // What Scripts/check-sanitizers.sh runs.
+    .executableTarget(
+      name: "LegatoStress",
+      dependencies: ["Legato", "LegatoAudio", "LegatoCodecs", "LegatoModels", "LegatoTensor"],
+      path: "Tests/LegatoStress",
+      swiftSettings: strict),
+
     .testTarget(
       name: "LegatoTensorTests", dependencies: ["CKernels", "LegatoTensor"], swiftSettings: strict),
     .testTarget(name: "LegatoNNTests", dependencies: ["LegatoNN", "LegatoTorch"], swiftSettings: strict),

@@ -10,9 +10,20 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#include <sanitizer/asan_interface.h>
+#define LK_ADDRESS_SANITIZER
+#endif
+#endif
+
 #define ALIGNMENT 64
-// Smaller blocks come from the C library.
+// Smaller blocks come from the C library; all of them where the address sanitizer is to see what goes beyond one.
+#ifdef LK_ADDRESS_SANITIZER
+#define LEAST SIZE_MAX
+#else
 #define LEAST ((size_t)64 << 10)
+#endif
 #define LARGE_PAGE ((size_t)2 << 20)
 #define CHUNK ((size_t)32 << 20)
 // A block of more has a chunk of its own.
@@ -71,6 +82,9 @@ void *lk_zeroed(int64_t bytes) {
     if (!base) return 0;
     char *block = (char *)(((uintptr_t)base + 2 * ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT);
     ((head_t *)block)[-1] = (head_t){0, base};
+#ifdef LK_ADDRESS_SANITIZER
+    __asan_poison_memory_region(block + bytes, (size_t)(base + size + ALIGNMENT - (block + bytes)));
+#endif
     return block;
   }
   char *first;
