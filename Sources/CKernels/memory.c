@@ -12,9 +12,13 @@
 
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer)
-#include <sanitizer/asan_interface.h>
 #define LK_ADDRESS_SANITIZER
 #endif
+#elif defined(__SANITIZE_ADDRESS__)
+#define LK_ADDRESS_SANITIZER
+#endif
+#ifdef LK_ADDRESS_SANITIZER
+#include <sanitizer/asan_interface.h>
 #endif
 
 #define ALIGNMENT 64

@@ -4,7 +4,7 @@ import LegatoTensor
 /// The model on an engine, for several streams at once: the plans of a frame, and the state of every stream in a slot of its own.
 ///
 /// Weights are read once a frame for all streams together. What a stream draws is the same bytes alone and among others.
-/// Belongs to one thread.
+/// Belongs to one thread, but for ``giveBack(slot:)``, which any may call.
 final class ModelRunner {
   let model: ContinuousModel
   let engine: CPUEngine

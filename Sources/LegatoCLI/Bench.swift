@@ -20,8 +20,8 @@ struct Bench: ParsableCommand {
         legato bench --duration 1h                     (a stream of an hour: time and memory, minute by minute)
         LEGATO_ISA=avx2 legato bench                   (a slower instruction set: scalar, avx2, avx512)
 
-      Then it listens, as an audio callback would, through rings of several depths: how late a change of options is heard, and how \
-      often music is missing. A preset has random weights and the codec 'small'. Run it on a machine that does nothing else, \
+      With one session it listens then, as an audio callback would, through rings of several depths: how often music is missing, beside \
+      how late a change of options can be heard. A preset has random weights and the codec 'small'. Run it on a machine that does nothing else, \
       or, for the rings, on one that is as busy as yours will be.
       """)
 
@@ -53,12 +53,12 @@ struct Bench: ParsableCommand {
   @Option(help: "Rounds of 256 frames, of which the median counts.")
   var rounds = 3
 
-  @Option(help: "Seconds to listen at each depth of the ring; 0 leaves it out.")
+  @Option(help: "Seconds to listen at each depth of the ring, one session alone; 0 leaves it out.")
   var listen = 2.0
 
   @Option(
     help: ArgumentHelp(
-      "Play this long instead, as fast as it goes, and say for each minute what a frame and memory took: 90s, 5m, 1h.",
+      "Play this long instead, as fast as it goes, and say what a frame and memory took minute by minute (ten of them; --json has all): 90s, 5m, 1h.",
       valueName: "time"))
   var duration: GenerationLength?
 

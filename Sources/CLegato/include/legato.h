@@ -24,7 +24,7 @@
 //   any         legato_stream_metrics_get, legato_status_text, legato_version: they read and never wait.
 //
 // The music is made by a thread of the stream's own and the helpers of its thread budget. It stays `depth` frames ahead of the
-// reader; a change of a parameter is heard after what waits, `depth` frames at most, and the codec's delay.
+// reader; a change of a parameter is heard after what waits, `depth` frames at most, the codec's delay and the limiter's.
 //
 // Errors. Calls give LEGATO_OK (0) or a negative status; pulls give the number of samples of music, or a negative status. A
 // call that fails has changed nothing. legato_error_message() says what, where, and what to do. Null where something is needed is

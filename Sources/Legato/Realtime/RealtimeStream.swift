@@ -37,7 +37,7 @@ import Synchronization
 /// try stream.update { $0.temperature = 0.8 }
 /// ```
 /// What is pulled is what ``ChunkSource`` gives, sample for sample: limited, faded in, endless. A change is
-/// heard after what waits in the ring, `depth` frames at most, and the codec's delay.
+/// heard after what waits in the ring, `depth` frames at most, the codec's delay and the limiter's.
 public final class RealtimeStream: Sendable {
   public let package: ModelPackage
   /// Frames of latents that the engine is ahead of the reader at most.

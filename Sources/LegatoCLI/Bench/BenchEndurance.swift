@@ -32,18 +32,19 @@ struct BenchEndurance: Encodable {
     let memory = PlanarMemory(channels: session.channels, capacity: session.samplesPerFrame)
     let clock = ContinuousClock()
     let minute = 60 * session.sampleRate
+    let end = Int(seconds * Double(session.sampleRate))
     var (times, played) = ([Double](), 0)
     minutes = []
     // What is measured must not grow by the measurement.
-    times.reserveCapacity(minute / session.samplesPerFrame + 1)
+    times.reserveCapacity(minute / session.samplesPerFrame + 8)
     let count = max(1, Int((seconds / 60).rounded(.up)))
     minutes.reserveCapacity(count)
     let line = ProgressLine("playing", total: count, unit: "minute", style: progress)
     for number in 1...count {
       times.removeAll(keepingCapacity: true)
-      while played < number * minute {
+      repeat {
         times.append(clock.measure { played += source.render(into: memory.rows) } / .seconds(1))
-      }
+      } while played < min(number * minute, end)
       minutes.append(
         Minute(
           minute: number, frame: BenchRun.median(times), slowest: times.max() ?? 0, memory: MemoryUse.resident
@@ -51,6 +52,8 @@ struct BenchEndurance: Encodable {
       line.update(number)
     }
     line.finish()
+    // Until here, since what it takes is measured.
+    withExtendedLifetime(source) {}
   }
 
   var text: String {

@@ -8,7 +8,7 @@ import LegatoModels
 struct BenchListening: Encodable {
   /// Frames of latents that the engine is ahead at most.
   var depth: Int
-  /// Seconds from a change of options until it is heard, at most: the ring, the codec's delay and the limiter's.
+  /// Seconds from a change of options until it is heard, at most: what the ring, the codec's delay and the limiter's come to.
   var latency: Double
   /// Blocks that came short, of how many, and the samples that were missing.
   var underruns: Int
@@ -34,12 +34,13 @@ struct BenchListening: Encodable {
       try stream.start()
       _ = stream.waitUntilFull()
       let memory = PlanarMemory(channels: stream.channels, capacity: block)
-      let blocks = max(1, Int(seconds * Double(stream.sampleRate)) / block)
+      let size = min(block, stream.largestBlock)
+      let blocks = max(1, Int(seconds * Double(stream.sampleRate)) / size)
       let clock = ContinuousClock()
       let start = clock.now
       for index in 0..<blocks {
-        _ = try stream.pull(into: memory.rows, frames: min(block, stream.largestBlock))
-        let due = start + .seconds(Double((index + 1) * block) / Double(stream.sampleRate))
+        _ = try stream.pull(into: memory.rows, frames: size)
+        let due = start + .seconds(Double((index + 1) * size) / Double(stream.sampleRate))
         let wait = clock.now.duration(to: due) / .seconds(1)
         if wait > 0 { Thread.sleep(forTimeInterval: wait) }
       }

@@ -92,9 +92,9 @@ struct BenchReport: Encodable {
     guard !listening.isEmpty else { return "" }
     func row(_ one: BenchListening) -> String {
       String(
-        format: "%5d  %19.0f  %9d of %d", one.depth, one.latency * 1000, one.underruns, one.blocks)
+        format: "%5d  %20.0f  %9d of %d", one.depth, one.latency * 1000, one.underruns, one.blocks)
     }
-    return "\nring, frames  heard after, ms  blocks that came short\n"
+    return "\nring, frames  heard within, ms  blocks that came short\n"
       + listening.map(row).joined(separator: "\n")
   }
 }

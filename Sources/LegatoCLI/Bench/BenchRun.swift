@@ -82,7 +82,7 @@ struct BenchRun {
     for _ in 0..<8 { _ = session.next() }
     var footprint = session.memoryFootprint
     footprint.weights += package.memoryFootprint.weights
-    return (MemoryUse.resident, footprint)
+    return withExtendedLifetime(session) { (MemoryUse.resident, footprint) }
   }
 
   /// Seconds from a loaded package to the first samples of a session, with a prompt of so many seconds.

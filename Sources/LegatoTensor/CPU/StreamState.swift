@@ -6,6 +6,7 @@ public struct StateTensor {
 
   /// Sets what one slot holds, row-major. State that a plan reads and nothing streams into is set so.
   public func set(_ values: [Float], slot: Int) {
+    precondition(tensor.dtype == .float32, "state of \(tensor.dtype.rawValue) is streamed into, not set")
     guard let handle = tensor.handle as? CPUHandle, let base = handle.pointer else { return }
     let count = tensor.count / tensor.dim(0)
     precondition(values.count == count, "\(values.count) values for a slot of \(count)")
@@ -103,7 +104,10 @@ extension Tensor {
     keys: Tensor, values: Tensor, sinks: (keys: StateTensor, values: StateTensor),
     cache: inout (keys: StateTensor, values: StateTensor), positions: Tensor, slots: Tensor, window: Int
   ) -> Tensor {
-    .apply(
+    precondition(
+      cache.keys.tensor.dtype == cache.values.tensor.dtype && cache.keys.tensor.dim(2) >= window,
+      "a cache holds keys and values of one type, and a window of them at least")
+    return .apply(
       .attentionStream(window: window, cache: cache.keys.tensor.dtype),
       [
         self, keys, values, sinks.keys.tensor, sinks.values.tensor, cache.keys.tensor, cache.values.tensor,
