@@ -70,7 +70,7 @@ struct Bench: ParsableCommand {
       throw ValidationError(
         "--preset \(preset) is none of \(ContinuousModelConfiguration.presetNames.joined(separator: ", "))")
     }
-    if let steps, !(1...1000).contains(steps) {
+    if let steps, !GenerationDefaults.stepCounts.contains(steps) {
       throw ValidationError("--steps is \(steps); it must be from 1 to 1000")
     }
     if !SessionGroup.capacities.contains(sessions) || sessions > 256 {

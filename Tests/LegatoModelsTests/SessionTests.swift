@@ -8,6 +8,10 @@ import Testing
 @testable import Legato
 
 @Suite struct SessionTests {
+  private static let shippedPath = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+    .deletingLastPathComponent().deletingLastPathComponent().appendingPathComponent("Models/legato-first")
+    .path
+
   /// A tiny random package: it makes noise, but every part of generation runs.
   static func package(seed: UInt64 = 2, codecSeed: UInt64 = 1) throws -> ModelPackage {
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent("legato-\(UUID().uuidString)")
@@ -54,9 +58,7 @@ import Testing
 
   @Test func theShippedPackageGivesTheSameBytesAtAnyThreadCount() throws {
     // Large enough that every product is divided among the threads; the tiny one's are not.
-    let shipped = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-      .deletingLastPathComponent().appendingPathComponent("Models/legato-first").path
-    let package = try ModelPackage(path: shipped)
+    let package = try ModelPackage(path: Self.shippedPath)
     let one = Self.render(Session(package, options: .init(seed: 7), threads: 1), seconds: 1)
     for threads in [2, 3, 5] {
       #expect(one == Self.render(Session(package, options: .init(seed: 7), threads: threads), seconds: 1))
@@ -126,6 +128,22 @@ import Testing
     for _ in 0..<20 { alonely += alone.next().channels[0] }
     #expect(mixedA == alonely)
     #expect(mixedA != mixedB)
+  }
+
+  /// A stream's keys and values take half the memory where weights are int8 or int4, and nowhere else.
+  @Test(arguments: [(WeightPrecision.bfloat16, 1), (.int8, 2), (.int4, 2)])
+  func roundedWeightsHaveARoundedCache(_ precision: WeightPrecision, _ part: Int) throws {
+    let package = try ModelPackage(path: Self.shippedPath)
+    let other = try package.converted { $0.converted(to: precision.format(of: $0)) }
+    let (bytes, rounded) = (
+      package.model.backbone.cacheBytesPerPosition, other.model.backbone.cacheBytesPerPosition
+    )
+    let sizes = package.model.configuration.backbone
+    #expect(bytes == 2 * 4 * sizes.layers * sizes.width && rounded * part == bytes)
+    let positions = sizes.window + ModelRunner.mostBack
+    #expect(
+      Session(package, threads: 1).memoryFootprint.state - Session(other, threads: 1).memoryFootprint.state
+        == positions * (bytes - rounded))
   }
 
   @Test func saveAndRestoreGoOnBitForBit() throws {

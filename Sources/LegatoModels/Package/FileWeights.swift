@@ -94,15 +94,6 @@ public final class FileWeights: WeightSource {
       try file.drop(entry.name)
       return copy
     }
-    guard Int(bitPattern: pointer) % min(entry.dtype.byteCount, 8) == 0 else {
-      // A file by another writer may start its data at any byte; kernels need whole elements.
-      guard let copy = WeightStorage(copying: bytes) else {
-        throw ModelError.invalid(
-          file: file.path,
-          reason: "there is no memory for the \(bytes.count) bytes of the tensor '\(entry.name)'")
-      }
-      return copy
-    }
     return WeightStorage(mapped: bytes, owner: file)
   }
 }

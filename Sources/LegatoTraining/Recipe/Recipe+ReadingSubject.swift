@@ -94,7 +94,7 @@ extension SamplerRecipe {
 extension GenerationRecipe {
   fileprivate mutating func read(from reader: RecipeReader) {
     temperature = reader.double("temperature", in: .within(GenerationDefaults.temperatures))
-    steps = reader.int("steps", in: 1...1000)
+    steps = reader.int("steps", in: GenerationDefaults.stepCounts)
     contextNoise = reader.double("context_noise", in: .fraction)
     feedbackGain = reader.double("feedback_gain", in: .within(GenerationDefaults.feedbackGains))
     tune = reader.bool("tune", default: tune)
