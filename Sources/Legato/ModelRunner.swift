@@ -27,8 +27,8 @@ final class ModelRunner {
   static let mostBack = 64
   /// Rows of modulations that are computed at once: more would be bound by arithmetic, and their results leave the cache.
   private static let mostRows = 32
-  /// How many latents of a prompt are read at once, largest first.
-  private static let prefillLengths = [64, 8, 1]
+  /// How many latents of a prompt are read at once, at most.
+  private static let mostPrefilled = 128
 
   init(model: ContinuousModel, engine: CPUEngine, slots: Int) {
     self.model = model
@@ -155,9 +155,11 @@ final class ModelRunner {
     write: (Int, UnsafeMutableBufferPointer<Float>, inout Float) -> Void
   ) {
     let dimension = model.configuration.latentDimension
+    // In equal parts: weights are read once a part, however short it is.
+    let parts = (count - 1) / Self.mostPrefilled + 1
     var done = 0
-    while done < count {
-      let length = Self.prefillLengths.first { $0 <= count - done } ?? 1
+    for part in 1...max(1, parts) {
+      let length = count * part / parts - done
       let plan = prefill(length: length)
       for row in 0..<length {
         write(
@@ -179,7 +181,9 @@ final class ModelRunner {
   }
 
   private func prefill(length: Int) -> Plan {
-    prefills.value(at: length) { record(batch: 1, length: length) { $0 } }
+    // The parts of a prompt have two lengths at most; those of the one before are let go.
+    if prefills[length] == nil, prefills.count >= 2 { prefills.removeAll() }
+    return prefills.value(at: length) { record(batch: 1, length: length) { $0 } }
   }
 
   private func record(batch: Int, length: Int, _ finish: (Tensor) -> Tensor) -> Plan {
