@@ -108,3 +108,50 @@ void lk_from_int4(const uint8_t *in, const float *scales, float *out, int64_t ro
       *out++ = (float)((k & 1 ? byte >> 4 : byte & 15) - 8) * scales[r * (columns / group) + k / group];
     }
 }
+
+// MARK: Tiles
+
+enum { TILE = 16, LINE = 64, MOST_COLUMNS = 16384 };
+
+int lk_is_tiled(int format, int64_t columns, int64_t group) {
+  const int64_t wanted = format == LK_INT8 ? 64 : format == LK_INT4 ? 32 : 0;
+  return wanted > 0 && group == wanted && columns > 0 && columns <= MOST_COLUMNS && columns % wanted == 0;
+}
+
+// Cache lines with the values of a group.
+static int64_t lines_of(int format) { return format == LK_INT8 ? 16 : 4; }
+static int64_t groups_of(int format, int64_t columns) { return columns / (format == LK_INT8 ? 64 : 32); }
+
+int64_t lk_tiled_bytes(int format, int64_t rows, int64_t columns) {
+  return (rows + TILE - 1) / TILE * groups_of(format, columns) * (lines_of(format) + 1) * LINE;
+}
+
+void lk_tile(int format, const void *values, const float *scales, void *tiles, int64_t rows, int64_t columns) {
+  const int64_t lines = lines_of(format), groups = groups_of(format, columns), bytes = groups * lines * 4;
+  char *to = tiles;
+  for (int64_t first = 0; first < rows; first += TILE) {
+    const int64_t count = rows - first < TILE ? rows - first : TILE;
+    for (int64_t g = 0; g < groups; g++, to += (lines + 1) * LINE) {
+      if (count < TILE) memset(to, 0, (size_t)((lines + 1) * LINE));
+      for (int64_t r = 0; r < count; r++) {
+        const char *from = (const char *)values + (first + r) * bytes + g * lines * 4;
+        for (int64_t l = 0; l < lines; l++) memcpy(to + l * LINE + 4 * r, from + 4 * l, 4);
+        memcpy(to + lines * LINE + 4 * r, scales + (first + r) * groups + g, 4);
+      }
+    }
+  }
+}
+
+void lk_untile(int format, const void *tiles, void *values, float *scales, int64_t rows, int64_t columns) {
+  const int64_t lines = lines_of(format), groups = groups_of(format, columns), bytes = groups * lines * 4;
+  const char *from = tiles;
+  for (int64_t first = 0; first < rows; first += TILE) {
+    const int64_t count = rows - first < TILE ? rows - first : TILE;
+    for (int64_t g = 0; g < groups; g++, from += (lines + 1) * LINE)
+      for (int64_t r = 0; r < count; r++) {
+        char *to = (char *)values + (first + r) * bytes + g * lines * 4;
+        for (int64_t l = 0; l < lines; l++) memcpy(to + 4 * l, from + l * LINE + 4 * r, 4);
+        memcpy(scales + (first + r) * groups + g, from + lines * LINE + 4 * r, 4);
+      }
+  }
+}

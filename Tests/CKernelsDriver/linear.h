@@ -112,10 +112,21 @@ static void check_linear(linear_shape s) {
     s.activation < 0 ? "no activation" : unary_names[s.activation], s.bias ? ", bias" : "", s.exact ? ", inputs that int8 holds" : "",
     s.repeat > 0 ? ", residual and gate" : s.repeat ? ", residual" : "");
   input_floats(&t, 0, x, M * K);
-  input(&t, 1, weights, N * row, 1);
+  const int tiled = lk_is_tiled(s.format, K, s.group);
+  if (tiled) {
+    const int64_t bytes = lk_tiled_bytes(s.format, N, K);
+    void *tiles = keep(bytes, 1), *values_again = keep(N * row, 1);
+    float *scales_again = keep(N * (K / s.group), 4);
+    lk_tile(s.format, weights, scales, tiles, N, K);
+    lk_untile(s.format, tiles, values_again, scales_again, N, K);
+    if (memcmp(weights, values_again, (size_t)(N * row)) || memcmp(scales, scales_again, (size_t)(N * (K / s.group) * 4))) expect(0, "tiles do not give the rows again");
+    input(&t, 1, tiles, bytes, 1);
+  } else {
+    input(&t, 1, weights, N * row, 1);
+  }
   if (s.bias) input_floats(&t, 2, bias, N);
   output(&t, 3, M * N, expected, bound);
-  if (s.format >= LK_INT8) input_floats(&t, 4, scales, N * (K / s.group));
+  if (s.format >= LK_INT8 && !tiled) input_floats(&t, 4, scales, N * (K / s.group));
   if (s.repeat) input_floats(&t, 5, residual, M * N);
   if (s.repeat > 0) input_floats(&t, 6, gate, gates * N);
   INTEGERS(&t, M, K, N, s.format, s.group, s.activation, s.repeat);

@@ -30,8 +30,11 @@ import Testing
     let weight = original.converted(to: format)
     #expect(weight.format == format && weight.shape == original.shape)
     #expect(losses.contains(Self.error(original, weight)), "\(Self.error(original, weight))")
-    #expect(weight.storage.byteCount == Int(Double(original.count) * bytes))
-    #expect(weight.scales?.byteCount == format.group.map { original.count / $0 * 4 })
+    #expect(weight.rows().values.byteCount == Int(Double(original.count) * bytes))
+    #expect(weight.rows().scales?.byteCount == format.group.map { original.count / $0 * 4 })
+    // 48 rows are three tiles, none of them filled up.
+    #expect(
+      weight.byteCount == weight.rows().values.byteCount + (weight.rows().scales?.byteCount ?? 0))
     // Rounded again nothing changes any more.
     #expect(weight.converted(to: format) === weight)
     #expect(Self.error(weight, weight.converted(to: .float32)) == 0)
@@ -41,8 +44,10 @@ import Testing
     try SafetensorsWriter.write([other, weight], to: folder.path("a.safetensors"))
     let file = try FileWeights(path: folder.path("a.safetensors"))
     let read = try file.weight(named: weight.name, shape: weight.shape, initial: .zeros)
-    #expect(read.format == format && read.floats() == weight.floats())
+    #expect(read.format == format && read.floats() == weight.floats() && read.isFinite)
     #expect(Array(read.storage.bytes) == Array(weight.storage.bytes))
+    // The file has rows, whatever the layout in memory.
+    #expect(try file.file.withBytes(weight.name) { $0.elementsEqual(weight.rows().values.bytes) })
     #expect(try file.weight(named: "bias", shape: [3], initial: .zeros).floats() == [1, 2, 3])
 
     // What the kernels compute with is what `floats` says, up to their rounding of the input.
@@ -57,6 +62,24 @@ import Testing
       worst = max(worst, abs(exact - y[row]))
     }
     #expect(worst < (format.group == nil ? 1e-4 : 0.5), "\(worst)")
+  }
+
+  /// What tells weights apart is the same whatever their layout.
+  @Test(arguments: [WeightFormat.int8(group: 64), .int4(group: 32), .int4(group: 16), .bfloat16], [3, 50])
+  func storedWords(_ format: WeightFormat, _ rows: Int) {
+    let weight = Self.matrix(rows, 192).converted(to: format)
+    for most in [7, .max] {
+      var (words, expected): ([UInt64], [UInt64]) = ([], [])
+      weight.forEachStoredWord(atMost: most) { words.append($0) }
+      for storage in [weight.rows().values, weight.rows().scales].compactMap({ $0 }) {
+        let count = storage.byteCount / 8
+        for index in stride(from: 0, to: count, by: max(1, count / most)) {
+          expected.append(storage.bytes.loadUnaligned(fromByteOffset: 8 * index, as: UInt64.self))
+        }
+        expected += storage.bytes[(8 * count)...].map { UInt64($0) }
+      }
+      #expect(words == expected)
+    }
   }
 
   /// A large file is copied to large pages, a small one is used where it is mapped.

@@ -28,16 +28,18 @@ private typealias H = KernelHarness
       var stored = [Int8](repeating: 0, count: n * k)
       var scales = [Float](repeating: 0, count: n * k / group)
       lk_to_int8(w, &stored, &scales, Int64(n), Int64(k), Int64(group))
+      let (slot, beside) = laidOut(format, n, k, group, stored.map { UInt8(bitPattern: $0) }, scales)
       return Weights(
-        slot: .bytes(stored.map { UInt8(bitPattern: $0) }), scales: .input(scales),
+        slot: slot, scales: beside,
         values: (0..<n * k).map { Float(stored[$0]) * scales[$0 / group] }, group: group)
     case LK_INT4:
       let bytes = (k + 1) / 2
       var stored = [UInt8](repeating: 0, count: n * bytes)
       var scales = [Float](repeating: 0, count: n * k / group)
       lk_to_int4(w, &stored, &scales, Int64(n), Int64(k), Int64(group))
+      let (slot, beside) = laidOut(format, n, k, group, stored, scales)
       return Weights(
-        slot: .bytes(stored), scales: .input(scales),
+        slot: slot, scales: beside,
         values: (0..<n * k).map { j in
           let byte = stored[j / k * bytes + j % k / 2]
           return Float(Int(j % k % 2 == 1 ? byte >> 4 : byte & 15) - 8) * scales[j / group]
@@ -46,13 +48,24 @@ private typealias H = KernelHarness
     }
   }
 
+  /// What the kernel reads: tiles with the scales, or rows and scales.
+  private static func laidOut(
+    _ format: lk_weight_format, _ n: Int, _ k: Int, _ group: Int, _ rows: [UInt8], _ scales: [Float]
+  ) -> (KernelSlot, KernelSlot) {
+    let format = Int32(format.rawValue)
+    guard lk_is_tiled(format, Int64(k), Int64(group)) != 0 else { return (.bytes(rows), .input(scales)) }
+    var tiles = [UInt8](repeating: 0, count: Int(lk_tiled_bytes(format, Int64(n), Int64(k))))
+    lk_tile(format, rows, scales, &tiles, Int64(n), Int64(k))
+    return (.bytes(tiles), .absent)
+  }
+
   static let formats = [LK_F32, LK_BF16, LK_INT8, LK_INT4]
 
   /// Groups of columns of x that kernels round to int8 with these weights; nil where they keep x as it is.
   static func rounding(_ format: lk_weight_format, _ k: Int, group: Int) -> Int? {
     switch format {
     case LK_INT8: k % 64 == 0 && group == 64 ? 64 : nil
-    case LK_INT4: k % 128 == 0 && group == 32 ? 32 : nil
+    case LK_INT4: k % 32 == 0 && group == 32 ? 32 : nil
     default: nil
     }
   }

@@ -67,7 +67,7 @@ typedef enum {
   // p: x [M, K], w, bias or null, out [M, N], scales or null, residual [M, N] or null, gate [M / repeat, N] or null.
   // i: M, K, N, weight format (lk_weight_format), group (int8/int4: columns per scale), activation (lk_unary, or -1), repeat
   // int8: w int8 [N, K], scales f32 [N, K/group].  int4: w as lk_to_int4 lays it out, scales alike.
-  // int8 in groups of 64 and int4 in groups of 32 with K a multiple of 128 round x to int8, one scale a group (quantized.h).
+  // Where lk_is_tiled says so, w is what lk_tile made and has the scales, and x is rounded to int8, one scale a group (quantized.h).
   LK_LINEAR,
   // p: x [rows, n], weight or null, bias or null, out.  i: rows, n; f: epsilon
   LK_LAYER_NORM,
@@ -152,6 +152,17 @@ void lk_to_int4(const float *in, uint8_t *out, float *scales, int64_t rows, int6
 // The scale whose multiples by -8 ... 7 are nearest to x in the mean square, each value weighted by its importance (null: all alike).
 float lk_int4_scale(const float *x, const float *importance, int64_t n);
 void lk_from_int4(const uint8_t *in, const float *scales, float *out, int64_t rows, int64_t columns, int64_t group);
+
+// Whether LK_LINEAR reads matrices of this format, rows of so many columns in groups of so many, in tiles: int8 in groups of 64, int4
+// in groups of 32, up to 16384 columns.
+int lk_is_tiled(int format, int64_t columns, int64_t group);
+// Bytes of the tiles of a matrix.
+int64_t lk_tiled_bytes(int format, int64_t rows, int64_t columns);
+// Tiles of 16 rows, the last one filled up with zeros. A tile has its groups in turn, each of them in cache lines of 64 bytes: four
+// bytes of every row, then the next four of every row and so on, and last the 16 rows' scales.
+void lk_tile(int format, const void *values, const float *scales, void *tiles, int64_t rows, int64_t columns);
+// The rows and the scales again.
+void lk_untile(int format, const void *tiles, void *values, float *scales, int64_t rows, int64_t columns);
 
 #ifdef __cplusplus
 }

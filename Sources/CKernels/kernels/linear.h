@@ -32,10 +32,11 @@ static void kernel_linear(const lk_call *c, int thread, int threads) {
     .x = c->p[0], .stride_x = K, .w = c->p[1], .bytes_w = row_bytes, .scales = c->p[4],
     .groups = scaled ? K / group : 1, .group = scaled ? group : K, .K = K, .bias = c->p[2], .out = c->p[3], .stride_out = N,
   };
+  const int tiled = lk_is_tiled(format, K, group);
   int64_t m0 = 0, m1 = M, n0 = 0, n1 = N;
-  if (N >= 64 * threads || M < LK_MR * threads) lk_share(N, N >= 32 * threads ? 16 : 1, thread, threads, &n0, &n1);
+  if (N >= 64 * threads || M < LK_MR * threads) lk_share(N, tiled || N >= 32 * threads ? LK_TILE : 1, thread, threads, &n0, &n1);
   else lk_share(M, LK_MR, thread, threads, &m0, &m1);
-  if (is_quantized(format, K, group)) {
+  if (tiled) {
     quantized_range(format, &d, m0, m1, n0, n1);
     finish_linear(c, m0, m1, n0, n1);
     return;

@@ -39,26 +39,38 @@ private final class QuickWeights: WeightSource {
     let most = (3 / Float(shape.count > 1 ? shape[1] : 300)).squareRoot()
     let empty = Weight(name: name, shape: shape, format: .float32, storage: .init(byteCount: 0) { _ in })
     let format = precision.format(of: empty)
-    let (storage, scales) = storage(count: empty.count, format: format, most: most)
-    return Weight(name: name, shape: shape, format: format, storage: storage, scales: scales)
-  }
-
-  /// Values from −`most` to `most`.
-  private func storage(count: Int, format: WeightFormat, most: Float) -> (WeightStorage, WeightStorage?) {
-    func filled<Element>(_ count: Int, _ make: () -> Element) -> WeightStorage {
-      WeightStorage(byteCount: count * MemoryLayout<Element>.stride) { memory in
-        for index in 0..<count {
-          memory.storeBytes(of: make(), toByteOffset: index * MemoryLayout<Element>.stride, as: Element.self)
+    let count = empty.count
+    func dense(_ width: Int, _ fill: (UnsafeMutableRawBufferPointer, Int) -> Void) -> Weight {
+      let storage = WeightStorage(byteCount: count * width) { memory in
+        for index in 0..<count { fill(memory, index) }
+      }
+      return Weight(name: name, shape: shape, format: format, storage: storage)
+    }
+    /// The same scale for all.
+    func rounded(_ values: [UInt8], scale: Float, group: Int) throws -> Weight {
+      let scales = [Float](repeating: scale, count: count / group)
+      let weight = values.withUnsafeBytes { values in
+        scales.withUnsafeBufferPointer {
+          Weight(name: name, shape: shape, format: format, values: values, scales: $0)
         }
       }
+      guard let weight else { throw ModelError.invalid(file: name, reason: "there is no memory for it") }
+      return weight
     }
-    func same(_ value: Float, group: Int) -> WeightStorage { filled(count / group) { value } }
     switch format {
-    case .float32: return (filled(count) { uniform() * most }, nil)
-    case .bfloat16: return (filled(count) { UInt16((uniform() * most).bitPattern >> 16) }, nil)
-    case .int8(let group): return (filled(count) { Int8(uniform() * 127) }, same(most / 127, group: group))
+    case .float32:
+      return dense(4) { $0.storeBytes(of: uniform() * most, toByteOffset: 4 * $1, as: Float.self) }
+    case .bfloat16:
+      return dense(2) {
+        $0.storeBytes(
+          of: UInt16((uniform() * most).bitPattern >> 16), toByteOffset: 2 * $1, as: UInt16.self)
+      }
+    case .int8(let group):
+      let values = (0..<count).map { _ in UInt8(bitPattern: Int8(uniform() * 127)) }
+      return try rounded(values, scale: most / 127, group: group)
     case .int4(let group):
-      return (filled(count / 2) { UInt8(truncatingIfNeeded: next()) }, same(most / 8, group: group))
+      let values = (0..<count / 2).map { _ in UInt8(truncatingIfNeeded: next()) }
+      return try rounded(values, scale: most / 8, group: group)
     }
   }
 

@@ -34,14 +34,12 @@ public final class FileWeights: WeightSource {
       weight = Weight(name: name, shape: shape, format: .bfloat16, storage: try mapped(entry))
     case (.int8, let columns?):
       let (scales, group) = try scales(of: name, rows: shape[0], columns: columns)
-      let storage = try mapped(entry)
       // Symmetric int8 has no −128, and kernels count on it.
-      guard !storage.bytes.contains(0x80) else {
+      guard try !bytes(of: entry).contains(0x80) else {
         throw ModelError.invalid(
           file: file.path, reason: "the tensor '\(name)' contains −128; int8 weights are from −127 to 127")
       }
-      weight = Weight(
-        name: name, shape: shape, format: .int8(group: group), storage: storage, scales: scales)
+      weight = try rounded(entry, shape: shape, format: .int8(group: group), scales: scales)
     case (.uint8, let columns?):
       let (scales, group) = try scales(of: name, rows: shape[0], columns: columns)
       guard group % 2 == 0 else {
@@ -49,8 +47,7 @@ public final class FileWeights: WeightSource {
           file: file.path,
           reason: "the tensor '\(name)' is stored as int4 in groups of \(group); they must be even")
       }
-      weight = Weight(
-        name: name, shape: shape, format: .int4(group: group), storage: try mapped(entry), scales: scales)
+      weight = try rounded(entry, shape: shape, format: .int4(group: group), scales: scales)
     default:
       throw ModelError.invalid(
         file: file.path,
@@ -63,7 +60,8 @@ public final class FileWeights: WeightSource {
   }
 
   /// The scales of a quantised matrix, and how many columns share one, by their shape.
-  private func scales(of name: String, rows: Int, columns: Int) throws -> (WeightStorage, group: Int) {
+  private func scales(of name: String, rows: Int, columns: Int) throws -> (SafetensorsFile.Entry, group: Int)
+  {
     let name = name + ".scales"
     guard file.contains(name) else { throw ModelError.missingTensor(name: name, file: file.path) }
     let entry = try file.entry(name)
@@ -80,15 +78,33 @@ public final class FileWeights: WeightSource {
         reason:
           "the tensor '\(name)' has \(entry.shape[1]) scales a row, which do not divide \(columns) columns")
     }
-    return (try mapped(entry), columns / entry.shape[1])
+    return (entry, columns / entry.shape[1])
+  }
+
+  /// An int8 or int4 matrix, laid out for its kernels; the file's pages are given back.
+  private func rounded(
+    _ entry: SafetensorsFile.Entry, shape: [Int], format: WeightFormat, scales: SafetensorsFile.Entry
+  ) throws -> Weight {
+    let weight = Weight(
+      name: entry.name, shape: shape, format: format, values: try bytes(of: entry),
+      scales: try bytes(of: scales).assumingMemoryBound(to: Float.self))
+    guard let weight else {
+      throw ModelError.invalid(file: file.path, reason: "there is no memory for the tensor '\(entry.name)'")
+    }
+    try file.drop(entry.name)
+    try file.drop(scales.name)
+    return weight
+  }
+
+  private func bytes(of entry: SafetensorsFile.Entry) throws -> UnsafeRawBufferPointer {
+    UnsafeRawBufferPointer(start: try file.pointer(to: entry.name), count: entry.byteRange.count)
   }
 
   /// Files of more are copied: smaller ones fit into the caches of many a processor, and begin to play sooner as they are.
   private static let mostMapped = 48 << 20
 
   private func mapped(_ entry: SafetensorsFile.Entry) throws -> WeightStorage {
-    let pointer = try file.pointer(to: entry.name)
-    let bytes = UnsafeRawBufferPointer(start: pointer, count: entry.byteRange.count)
+    let bytes = try bytes(of: entry)
     // Where there is no memory for it, the file serves.
     if file.byteCount > Self.mostMapped, let copy = WeightStorage(copying: bytes) {
       try file.drop(entry.name)
@@ -118,8 +134,9 @@ extension SafetensorsWriter {
     }
     let writer = try SafetensorsWriter(path: path, tensors: declarations, metadata: metadata)
     for weight in weights {
-      try writer.append(weight.storage.bytes, to: weight.name)
-      if let scales = weight.scales { try writer.append(scales.bytes, to: weight.name + ".scales") }
+      let (values, scales) = weight.rows()
+      try writer.append(values.bytes, to: weight.name)
+      if let scales { try writer.append(scales.bytes, to: weight.name + ".scales") }
     }
     try writer.finish()
   }

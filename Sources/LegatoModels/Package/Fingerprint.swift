@@ -12,16 +12,7 @@ struct Fingerprint {
   mutating func mix(_ weight: Weight, words: Int = .max) {
     mix(weight.name)
     weight.shape.forEach { mix(UInt64($0)) }
-    mix(weight.storage.bytes, words: words)
-    if let scales = weight.scales { mix(scales.bytes, words: words) }
-  }
-
-  private mutating func mix(_ bytes: UnsafeRawBufferPointer, words: Int) {
-    let count = bytes.count / 8
-    for index in stride(from: 0, to: count, by: max(1, count / words)) {
-      mix(bytes.loadUnaligned(fromByteOffset: 8 * index, as: UInt64.self))
-    }
-    for offset in 8 * count..<bytes.count { mix(UInt64(bytes[offset])) }
+    weight.forEachStoredWord(atMost: words) { mix($0) }
   }
 }
 

@@ -20,7 +20,8 @@ extension Weight {
     let values = floats()
     let isByte = if case .int8 = target { true } else { false }
     var scales = [Float](repeating: 0, count: count / group)
-    let storage = WeightStorage(byteCount: isByte ? count : count / 2) { memory in
+    let bytes = [UInt8](unsafeUninitializedCapacity: isByte ? count : count / 2) { memory, initialized in
+      initialized = memory.count
       var taken = [Float](repeating: 0, count: columns)
       var levels = [Int](repeating: 0, count: columns)
       for row in 0..<rows {
@@ -50,8 +51,7 @@ extension Weight {
         }
       }
     }
-    return Weight(
-      name: name, shape: shape, format: target, storage: storage, scales: WeightStorage(copying: scales))
+    return rounded(to: target, values: bytes, scales: scales)
   }
 
   private static func scale(_ values: [Float], importance: ArraySlice<Float>, isByte: Bool) -> Float {

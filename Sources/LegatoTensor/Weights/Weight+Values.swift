@@ -6,6 +6,7 @@ extension Weight {
     let count = self.count
     return [Float](unsafeUninitializedCapacity: count) { output, initialized in
       initialized = count
+      let (storage, scales) = rows()
       guard let target = output.baseAddress, let source = storage.bytes.baseAddress else { return }
       switch format {
       case .float32:
@@ -60,11 +61,23 @@ extension Weight {
     precondition(
       shape.count == 2 && shape[1] % group == 0, "\(name) \(shape) does not divide into groups of \(group)")
     var scales = [Float](repeating: 0, count: count / group)
-    let storage = WeightStorage(byteCount: byteCount) {
-      quantise($0, &scales, Int64(shape[0]), Int64(shape[1]))
+    let bytes = [UInt8](unsafeUninitializedCapacity: byteCount) { memory, initialized in
+      memory.initialize(repeating: 0)
+      quantise(UnsafeMutableRawBufferPointer(memory), &scales, Int64(shape[0]), Int64(shape[1]))
+      initialized = byteCount
     }
-    return Weight(
-      name: name, shape: shape, format: target, storage: storage, scales: WeightStorage(copying: scales))
+    return rounded(to: target, values: bytes, scales: scales)
+  }
+
+  /// The weight with rounded values. Traps where there is no memory for them.
+  func rounded(to target: WeightFormat, values: [UInt8], scales: [Float]) -> Weight {
+    let weight = values.withUnsafeBytes { values in
+      scales.withUnsafeBufferPointer {
+        Weight(name: name, shape: shape, format: target, values: values, scales: $0)
+      }
+    }
+    guard let weight else { preconditionFailure("no memory for \(values.count) bytes of weights") }
+    return weight
   }
 }
 
@@ -81,7 +94,9 @@ extension Weight {
     switch format {
     case .float32: return all(storage.bytes, UInt32.self, exponent: 0x7f80_0000)
     case .bfloat16: return all(storage.bytes, UInt16.self, exponent: 0x7f80)
-    case .int8, .int4: return scales.map { all($0.bytes, UInt32.self, exponent: 0x7f80_0000) } ?? true
+    case .int8, .int4:
+      guard let tiles else { return scales.map { all($0.bytes, UInt32.self, exponent: 0x7f80_0000) } ?? true }
+      return (0..<tiles.rows * tiles.groups).allSatisfy { tiles.scale($0) & 0x7f80_0000 != 0x7f80_0000 }
     }
   }
 }

@@ -1,7 +1,7 @@
 /// A parameter of a model: a name, a shape, and immutable values in one of the stored formats.
 ///
-/// A `Linear`'s weight is a matrix `[outputs, inputs]`, row-major along the inputs, dense in f32 or bf16, or int8 or int4
-/// with one scale a group of inputs. Every kernel reads this one layout, so that a file is used where it is mapped.
+/// A `Linear`'s weight is a matrix `[outputs, inputs]`, row-major along the inputs, dense in f32 or bf16, so that a file is used where it
+/// is mapped; or int8 or int4 with one scale a group of inputs, laid out for the kernels where they have a layout of their own.
 /// A backend makes its own tensor for a weight at first use (``Backend/tensor(of:)``); training changes that
 /// tensor, never the weight.
 public final class Weight: Sendable {
@@ -9,18 +9,23 @@ public final class Weight: Sendable {
   public let name: String
   public let shape: [Int]
   public let format: WeightFormat
+  /// The values; of int8 and int4 in tiles their scales, too.
   public let storage: WeightStorage
-  /// int8 and int4: `[outputs, inputs / group]` scales.
-  public let scales: WeightStorage?
+  /// int8 and int4 in rows: `[outputs, inputs / group]` scales.
+  let scales: WeightStorage?
 
-  public init(
-    name: String, shape: [Int], format: WeightFormat, storage: WeightStorage, scales: WeightStorage? = nil
-  ) {
+  init(name: String, shape: [Int], format: WeightFormat, storage: WeightStorage, scales: WeightStorage?) {
     self.name = name
     self.shape = shape
     self.format = format
     self.storage = storage
     self.scales = scales
+  }
+
+  /// Values in f32 or bf16, row-major.
+  public convenience init(name: String, shape: [Int], format: WeightFormat, storage: WeightStorage) {
+    precondition(format.group == nil, "\(name): \(format) has scales")
+    self.init(name: name, shape: shape, format: format, storage: storage, scales: nil)
   }
 
   /// A weight with these values, held in f32. Traps where they are not as many as the shape says.

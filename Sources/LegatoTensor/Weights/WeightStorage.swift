@@ -2,31 +2,38 @@ import CKernels
 
 /// Immutable bytes that weights point into: memory of our own, or a mapped file.
 ///
-/// Safety of `@unchecked Sendable`: `bytes` is written only inside `init(copying:)` and `init(byteCount:fill:)`, before the object is
-/// visible to anyone; afterwards no method gives a mutable pointer, so any number of threads may read. The memory
+/// Safety of `@unchecked Sendable`: `bytes` is written only inside initialisers, before the object is visible to anyone; afterwards no method gives a mutable pointer, so any number of threads may read. The memory
 /// lives as long as the object: it is freed in `deinit` (our own) or kept by `owner` (a read-only mapped file).
 public final class WeightStorage: @unchecked Sendable {
   public let bytes: UnsafeRawBufferPointer
   private let owner: (any AnyObject & Sendable)?
 
-  /// A copy of some bytes; nil where there is no memory for it.
-  public init?(copying source: UnsafeRawBufferPointer) {
-    guard let address = lk_zeroed(Int64(source.count)) else { return nil }
-    let memory = UnsafeMutableRawBufferPointer(start: address, count: source.count)
-    memory.copyMemory(from: source)
+  private init(own memory: UnsafeMutableRawBufferPointer) {
     bytes = UnsafeRawBufferPointer(memory)
     owner = nil
   }
 
+  /// Memory of our own, zero before it is filled once; nil where there is none.
+  convenience init?(zeroed byteCount: Int, fill: (UnsafeMutableRawBufferPointer) -> Void) {
+    guard let address = lk_zeroed(Int64(byteCount)) else { return nil }
+    let memory = UnsafeMutableRawBufferPointer(start: address, count: byteCount)
+    fill(memory)
+    self.init(own: memory)
+  }
+
+  /// A copy of some bytes; nil where there is no memory for it.
+  public convenience init?(copying source: UnsafeRawBufferPointer) {
+    self.init(zeroed: source.count) { $0.copyMemory(from: source) }
+  }
+
   /// Memory of our own, filled once. Traps where there is none.
-  public init(byteCount: Int, fill: (UnsafeMutableRawBufferPointer) -> Void) {
+  public convenience init(byteCount: Int, fill: (UnsafeMutableRawBufferPointer) -> Void) {
     guard let address = lk_zeroed(Int64(byteCount)) else {
       preconditionFailure("no memory for \(byteCount) bytes of weights")
     }
     let memory = UnsafeMutableRawBufferPointer(start: address, count: byteCount)
     fill(memory)
-    bytes = UnsafeRawBufferPointer(memory)
-    owner = nil
+    self.init(own: memory)
   }
 
   public convenience init(copying values: [Float]) {
