@@ -196,7 +196,7 @@ LK_INLINE vq q_fours(const int8_t *p) {
 // sums[i][v]: the products of a group of mr rows of x, from `x` on, with vectors v of the group of a tile at `w`.
 LK_INLINE void q_tile_group(const int format, const int mr, const char *w, const int8_t *x, vi sums[LK_TILE_ROWS][LK_TILE_VECTORS]) {
   enum { V = LK_TILE_VECTORS };
-  const int group = q_group(format), lines = q_lines(format);
+  const int group = q_group(format);
 #if defined(LK_QUANTIZED_DOT)
   LK_UNROLL
   for (int q = 0; q < group / 16; q++) {
@@ -235,7 +235,7 @@ LK_INLINE void q_tile_group(const int format, const int mr, const char *w, const
   for (int i = 0; i < mr; i++) pairs[i] = _mm256_setzero_si256();
 #endif
   LK_UNROLL
-  for (int c = 0; c < lines; c++) {
+  for (int c = 0; c < q_lines(format); c++) {
     const vq b = q_load(w + 64 * c);
     if (format == LK_INT8) {
       const vq flipped = q8_weights(b);
