@@ -13,7 +13,7 @@ extern const lk_kernel lk_kernels_scalar[LK_KERNEL_COUNT];
 #if defined(__x86_64__)
 extern const lk_kernel lk_kernels_avx2[LK_KERNEL_COUNT];
 extern const lk_kernel lk_kernels_avx512[LK_KERNEL_COUNT];
-extern const lk_kernel lk_linear_avx512_vnni;
+extern const lk_kernel lk_linear_avx512_vnni, lk_linear_avx512_bf16;
 #elif defined(__aarch64__)
 extern const lk_kernel lk_kernels_neon[LK_KERNEL_COUNT];
 extern const lk_kernel lk_kernels_neon_dot[LK_KERNEL_COUNT];
@@ -79,7 +79,9 @@ lk_kernel lk_kernel_for(lk_kernel_id id, lk_isa isa) {
   switch (isa) {
 #if defined(__x86_64__)
     case LK_AVX2: return lk_kernels_avx2[id];
-    case LK_AVX512: return id == LK_LINEAR && __builtin_cpu_supports("avx512vnni") ? lk_linear_avx512_vnni : lk_kernels_avx512[id];
+    case LK_AVX512:
+      if (id != LK_LINEAR || !__builtin_cpu_supports("avx512vnni")) return lk_kernels_avx512[id];
+      return __builtin_cpu_supports("avx512bf16") ? lk_linear_avx512_bf16 : lk_linear_avx512_vnni;
 #elif defined(__aarch64__)
     case LK_NEON: return lk_kernels_neon[id];
     case LK_NEON_DOT: return lk_kernels_neon_dot[id];

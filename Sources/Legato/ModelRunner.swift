@@ -183,15 +183,17 @@ final class ModelRunner {
   private func prefill(length: Int) -> Plan {
     // The parts of a prompt have two lengths at most; those of the one before are let go.
     if prefills[length] == nil, prefills.count >= 2 { prefills.removeAll() }
-    return prefills.value(at: length) { record(batch: 1, length: length) { $0 } }
+    return prefills.value(at: length) { record(batch: 1, length: length, rounding: true) { $0 } }
   }
 
-  private func record(batch: Int, length: Int, _ finish: (Tensor) -> Tensor) -> Plan {
+  private func record(
+    batch: Int, length: Int, rounding: Bool = false, _ finish: (Tensor) -> Tensor
+  ) -> Plan {
     engine.record(
       inputs: [
         .init([batch, length, model.configuration.latentDimension]), .init([batch, length, 1]),
         .init([batch * length], .int32), .init([batch], .int32),
-      ]
+      ], rounding: rounding
     ) { inputs in
       [
         finish(

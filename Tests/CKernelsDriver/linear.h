@@ -9,6 +9,7 @@ typedef struct {
   int format, activation, bias;
   int64_t repeat;  // 0: no residual, -1: one without a gate, else rows that share a row of the gate
   int exact;  // inputs that rounding to int8 by groups does not change
+  int rounding;  // x may be rounded to bf16, too
 } linear_shape;
 
 // Float rounding of one dot product: products are summed in W lanes, so a long sum gains error by its length.
@@ -94,6 +95,8 @@ static void check_linear(linear_shape s) {
       double sum = 0, squares = 0;
       for (int64_t k = 0; k < K; k++) sum += x[m * K + k] * w[k], squares += x[m * K + k] * w[k] * (x[m * K + k] * w[k]);
       double error = dot_bound(squares, K);
+      // Half of bf16's last place of every term, six standard deviations of all.
+      if (s.rounding) error += 6 * ldexp(sqrt(squares), -8) / sqrt(3);
       if (s.format >= LK_INT8 && !s.exact) error += rounding_bound(&s, x + m * K, w);
       if (s.bias) sum += bias[n], error += 1.2e-7 * (fabs(sum) + fabs((double)bias[n]));
       // The activations here are nowhere steeper than 1.13.
@@ -108,8 +111,8 @@ static void check_linear(linear_shape s) {
       }
     }
   trial t = trial_of(
-    LK_LINEAR, "linear", "%s, M %lld, K %lld, N %lld, group %lld, %s%s%s%s", format_names[s.format], (long long)M, (long long)K, (long long)N, (long long)s.group,
-    s.activation < 0 ? "no activation" : unary_names[s.activation], s.bias ? ", bias" : "", s.exact ? ", inputs that int8 holds" : "",
+    LK_LINEAR, "linear", "%s, M %lld, K %lld, N %lld, group %lld, %s%s%s%s%s", format_names[s.format], (long long)M, (long long)K, (long long)N, (long long)s.group,
+    s.activation < 0 ? "no activation" : unary_names[s.activation], s.bias ? ", bias" : "", s.exact ? ", inputs that int8 holds" : "", s.rounding ? ", rounding" : "",
     s.repeat > 0 ? ", residual and gate" : s.repeat ? ", residual" : "");
   input_floats(&t, 0, x, M * K);
   const int tiled = lk_is_tiled(s.format, K, s.group);
@@ -129,7 +132,7 @@ static void check_linear(linear_shape s) {
   if (s.format >= LK_INT8 && !tiled) input_floats(&t, 4, scales, N * (K / s.group));
   if (s.repeat) input_floats(&t, 5, residual, M * N);
   if (s.repeat > 0) input_floats(&t, 6, gate, gates * N);
-  INTEGERS(&t, M, K, N, s.format, s.group, s.activation, s.repeat);
+  INTEGERS(&t, M, K, N, s.format, s.group, s.activation, s.repeat, s.rounding);
   if (s.repeat <= 1) by_rows(&t, 0, 2, 0, 3);
   if (s.repeat) t.slot[5].per_row = 1;
   if (s.repeat > 0) t.slot[6].per_row = 1;
@@ -162,6 +165,12 @@ static void test_linear(void) {
     check_linear((linear_shape){.M = 70, .K = 130, .N = 37, .group = 26, .format = format, .activation = -1, .bias = 1});
     check_linear((linear_shape){.M = 1, .K = 512, .N = 515, .group = 128, .format = format, .activation = -1});
   }
+  // Inputs rounded to bf16 with the weights, where there are instructions for that: all rests of a block, several panels and chunks.
+  for (int64_t M = 1; M < 160; M += M < 14 ? 1 : 47)
+    for (int K = 32; K < 4000; K = K * 5 + 32)
+      check_linear((linear_shape){.M = M, .K = K, .N = 3 + M * 7 % 120, .format = LK_BF16, .activation = -1, .bias = (int)M & 1, .rounding = 1});
+  check_linear((linear_shape){.M = 5, .K = 72, .N = 9, .format = LK_BF16, .activation = -1, .rounding = 1});
+  check_linear((linear_shape){.M = 5, .K = 64, .N = 9, .format = LK_F32, .activation = LK_GELU, .rounding = 1});
   // The kernels for whole numbers: more rows than are rounded at once, the longest rows, and longer ones, which they leave to the others.
   for (int64_t M = 1; M < 20; M += 3) {
     check_linear((linear_shape){.M = M, .K = 16384, .N = 5, .group = 64, .format = LK_INT8, .activation = -1, .exact = 1});

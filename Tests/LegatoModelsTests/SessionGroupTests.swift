@@ -100,9 +100,12 @@ import Testing
   }
 
   /// A prompt is read many latents at a time; the stream must not tell.
-  @Test(arguments: [1, 7, 9, 75])
-  func aPromptIsReadAsFrameByFrame(count: Int) throws {
-    let model = try ContinuousModelTests.model()
+  @Test(arguments: [1, 7, 75, 150], [WeightFormat.float32, .bfloat16])
+  func aPromptIsReadAsFrameByFrame(count: Int, format: WeightFormat) throws {
+    let original = try ContinuousModelTests.model()
+    let stored = original.weights.map { $0.shape.count == 2 ? $0.converted(to: format) : $0 }
+    let model = try ContinuousModel(
+      original.configuration, weights: NamedWeights(stored, origin: "a test"))
     let d = model.configuration.latentDimension
     let given = RandomStream(seed: 8, stream: 1).normal(count * d)
     func stream() -> LatentStream {

@@ -65,7 +65,8 @@ typedef enum {
   LK_IRFFT,
   // out = x . w^T (+ bias), then the activation, then what it is added to: residual + out, or residual + gate * out.
   // p: x [M, K], w, bias or null, out [M, N], scales or null, residual [M, N] or null, gate [M / repeat, N] or null.
-  // i: M, K, N, weight format (lk_weight_format), group (int8/int4: columns per scale), activation (lk_unary, or -1), repeat
+  // i: M, K, N, weight format (lk_weight_format), group (int8/int4: columns per scale), activation (lk_unary, or -1), repeat,
+  // rounding: not 0 where x may be rounded to bf16, too, if the weights are and the processor multiplies such pairs.
   // int8: w int8 [N, K], scales f32 [N, K/group].  int4: w as lk_to_int4 lays it out, scales alike.
   // Where lk_is_tiled says so, w is what lk_tile made and has the scales, and x is rounded to int8, one scale a group (quantized.h).
   LK_LINEAR,

@@ -23,6 +23,72 @@ static void finish_linear(const lk_call *c, int64_t m0, int64_t m1, int64_t n0, 
   }
 }
 
+#if defined(LK_BF16_PAIRS)
+// Products of bf16 with bf16, summed in f32 two columns a lane: x is rounded first. Every output is one accumulator that walks K in
+// order and is summed by v_sum, alone or in any block.
+#define LK_PAIR_ROWS 6
+#define LK_PAIR_COLUMNS 4
+#define LK_PAIR_BYTES 196608  // rounded rows of x on the stack
+
+LK_INLINE void pair_block(const int mr, const int nr, const lk_dot *d, const uint16_t *x, int64_t m, int64_t n) {
+  vf acc[LK_PAIR_ROWS][LK_PAIR_COLUMNS];
+  LK_UNROLL
+  for (int i = 0; i < mr; i++) {
+    LK_UNROLL
+    for (int j = 0; j < nr; j++) acc[i][j] = v_zero();
+  }
+  const char *w = d->w + n * d->bytes_w;
+  for (int64_t k = 0; k < d->K; k += 2 * W) {
+    fetch_ahead(nr, w + 2 * k * nr + fetch_distance(nr, d));
+    __m512bh a[LK_PAIR_ROWS];
+    LK_UNROLL
+    for (int i = 0; i < mr; i++) memcpy(&a[i], x + i * d->K + k, sizeof a[i]);
+    LK_UNROLL
+    for (int j = 0; j < nr; j++) {
+      __m512bh b;
+      memcpy(&b, w + j * d->bytes_w + 2 * k, sizeof b);
+      LK_UNROLL
+      for (int i = 0; i < mr; i++) acc[i][j] = (vf)_mm512_dpbf16_ps((__m512)acc[i][j], a[i], b);
+    }
+  }
+  LK_UNROLL
+  for (int i = 0; i < mr; i++) {
+    float *out = d->out + (m + i) * d->stride_out + n, sums[4];
+    if (nr == 4) v_sum4(acc[i][0], acc[i][1], acc[i][2], acc[i][3], sums);
+    else sums[0] = v_sum(acc[i][0]);
+    LK_UNROLL
+    for (int j = 0; j < nr; j++) out[j] = d->bias ? sums[j] + d->bias[n + j] : sums[j];
+  }
+}
+
+// `panel`: rows of w that stay in the second-level cache while all rows of x pass over them.
+static void pair_range(const lk_dot *d, int64_t m0, int64_t m1, int64_t n0, int64_t n1, int64_t panel) {
+  const int64_t K = d->K, rows = lk_max64(LK_PAIR_ROWS, LK_PAIR_BYTES / (2 * K) / LK_PAIR_ROWS * LK_PAIR_ROWS);
+  _Alignas(64) uint16_t x[lk_min64(rows, m1 - m0) * K];
+  for (int64_t from = m0; from < m1; from += rows) {
+    const int64_t to = lk_min64(m1, from + rows);
+    for (int64_t m = from; m < to; m++)
+      for (int64_t k = 0; k < K; k += W) {
+        const __m256bh rounded = _mm512_cvtneps_pbh((__m512)v_load(d->x + m * d->stride_x + k));
+        memcpy(x + (m - from) * K + k, &rounded, sizeof rounded);
+      }
+    for (int64_t p = n0; p < n1; p += panel) {
+      const int64_t stop = lk_min64(n1, p + panel);
+      int64_t m = from;
+#define COLUMNS(MR)                                                                                                         \
+  {                                                                                                                         \
+    int64_t n = p;                                                                                                          \
+    for (; n + LK_PAIR_COLUMNS <= stop; n += LK_PAIR_COLUMNS) pair_block(MR, LK_PAIR_COLUMNS, d, x + (m - from) * K, m, n); \
+    for (; n < stop; n++) pair_block(MR, 1, d, x + (m - from) * K, m, n);                                                   \
+  }
+      for (; m + LK_PAIR_ROWS <= to; m += LK_PAIR_ROWS) COLUMNS(LK_PAIR_ROWS)
+      for (; m < to; m++) COLUMNS(1)
+#undef COLUMNS
+    }
+  }
+}
+#endif
+
 static void kernel_linear(const lk_call *c, int thread, int threads) {
   const int64_t M = c->i[0], K = c->i[1], N = c->i[2], group = c->i[4];
   const int format = (int)c->i[3];
@@ -43,6 +109,13 @@ static void kernel_linear(const lk_call *c, int thread, int threads) {
   }
   // A panel of weights stays in the second-level cache while all rows pass over it.
   const int64_t panel = lk_max64(16, 131072 / lk_max64(1, row_bytes) / 16 * 16);
+#if defined(LK_BF16_PAIRS)
+  if (c->i[7] && format == LK_BF16 && K > 0 && K % (2 * W) == 0) {
+    pair_range(&d, m0, m1, n0, n1, panel);
+    finish_linear(c, m0, m1, n0, n1);
+    return;
+  }
+#endif
   for (int64_t n = n0; n < n1; n += panel) {
     int64_t stop = lk_min64(n1, n + panel);
     dot_any(format, &d, m0, m1, n, stop);

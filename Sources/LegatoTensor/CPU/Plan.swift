@@ -68,9 +68,15 @@ public struct PlanInput: Sendable {
 
 extension CPUEngine {
   /// Records what `body` does with tensors of these shapes. Reading a tensor's value inside traps.
-  public func record(inputs: [PlanInput], _ body: ([Tensor]) throws -> [Tensor]) rethrows -> Plan {
+  ///
+  /// - Parameter rounding: whether a product with weights in bf16 may round its input to bf16, which some processors (AVX-512 with
+  ///   BF16) compute with up to twice as fast. Other weights and processors make the same bits with it.
+  public func record(
+    inputs: [PlanInput], rounding: Bool = false, _ body: ([Tensor]) throws -> [Tensor]
+  ) rethrows -> Plan {
     precondition(recorder == nil, "a plan is being recorded already")
     let recorder = PlanRecorder()
+    recorder.rounding = rounding
     self.recorder = recorder
     defer { self.recorder = nil }
     let memories = inputs.map {

@@ -9,6 +9,8 @@ final class PlanRecorder {
   }
 
   private(set) var nodes: [Node] = []
+  /// Whether products may round their inputs to bf16.
+  var rounding = false
   private var sizes: [Int] = []
   /// Results of the plan, which have memory of their own.
   private var results: [Int: CPUMemory] = [:]
@@ -43,10 +45,13 @@ final class PlanRecorder {
     fuse()
     let (arena, offsets) = layOut(count: engine.memory)
     let calls = nodes.map { node in
-      engine.resolve(node.call, operands: node.operands, output: node.output) { [results] handle in
+      var call = engine.resolve(node.call, operands: node.operands, output: node.output) {
+        [results] handle in
         guard case .recorded(let id) = handle.place else { preconditionFailure("operand has no memory") }
         return (results[id].map { $0.pointer } ?? arena.pointer + offsets[id]) + handle.offset
       }
+      if rounding, node.call.kernel == LK_LINEAR { call.i.7 = 1 }
+      return call
     }
     return (calls, arena)
   }
