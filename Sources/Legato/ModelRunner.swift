@@ -19,14 +19,15 @@ final class ModelRunner {
   private var prefills: [Int: Plan] = [:]
   private var modulations: [Int: Plan] = [:]
   private var velocities: [Int: Plan] = [:]
-  /// By the number of evaluations of a draw: what stands for each one's time, `[count, width]`.
-  private var times: [Int: [Float]] = [:]
+  private var times: Plan?
   private let modulationWidths: [Int]
+  /// Whether nothing may be recorded any more, whatever number of evaluations is asked for.
+  private var isComplete = false
 
   /// How many positions a stream can go back.
   static let mostBack = 64
   /// Rows of modulations that are computed at once: more would be bound by arithmetic, and their results leave the cache.
-  private static let mostRows = 32
+  static let mostRows = 32
   /// How many latents of a prompt are read at once, at most.
   private static let mostPrefilled = 128
 
@@ -50,6 +51,17 @@ final class ModelRunner {
   func giveBack(slot: Int) {
     state.reset(slot: slot)
     freeSlots.withLock { $0.append(slot) }
+  }
+
+  /// Records all that one stream alone can ask for, so that no number of steps makes it allocate later.
+  func recordAll() {
+    _ = (backbone(batch: 1), velocity(batch: 1), timePlan())
+    var rows = 1
+    while rows <= Self.mostRows {
+      _ = modulation(rows: rows)
+      rows *= 2
+    }
+    isComplete = true
   }
 
   /// Gives a slot sinks, as `Backbone.sinks(of:)` gives them. Does not allocate.
@@ -97,23 +109,45 @@ final class ModelRunner {
   ) -> Plan {
     var rows = 0
     for stream in streams { rows += stream.schedule.evaluations(in: range) }
-    let plan = modulation(rows: rows)
+    let plan = modulation(rows: isComplete ? Self.recordedRows(rows) : rows)
     let width = model.sampler.configuration.width
     let input = plan.input(0)
     var row = 0
     for (place, stream) in streams.enumerated() {
-      let table = times(count: stream.schedule.count)
-      table.withUnsafeBufferPointer { times in
-        for index in range where index < stream.schedule.count {
-          for column in 0..<width {
-            input[row * width + column] = times[index * width + column] + positions[place * width + column]
-          }
-          row += 1
+      let first = embedTimes(of: stream, in: range)
+      for index in range where index < stream.schedule.count {
+        for column in 0..<width {
+          input[row * width + column] =
+            stream.times[(index - first) * width + column] + positions[place * width + column]
         }
+        row += 1
       }
     }
     plan.run()
     return plan
+  }
+
+  /// Sees to it that the stream has what stands for the times of these evaluations; says which evaluation its first row is of.
+  ///
+  /// A schedule that fits is computed once, a longer one block by block, since no stream has room for a thousand.
+  private func embedTimes(of stream: StreamCore, in range: Range<Int>) -> Int {
+    let count = stream.schedule.count
+    let (first, end) = count <= Self.mostRows ? (0, count) : (range.lowerBound, min(count, range.upperBound))
+    guard first < end, stream.timesCount != count || count > Self.mostRows else { return first }
+    let plan = timePlan()
+    for index in first..<end { plan.input(0)[index - first] = stream.schedule[index].time }
+    plan.run()
+    let width = model.sampler.configuration.width
+    for index in 0..<(end - first) * width { stream.times[index] = plan.output(0)[index] }
+    stream.timesCount = count
+    return first
+  }
+
+  /// The least number of rows that ``recordAll()`` has recorded for so many.
+  private static func recordedRows(_ rows: Int) -> Int {
+    var recorded = 1
+    while recorded < rows { recorded *= 2 }
+    return recorded
   }
 
   /// One evaluation of the velocity, and the step that it leads to, of every stream that has so many.
@@ -224,12 +258,13 @@ final class ModelRunner {
     }
   }
 
-  private func times(count: Int) -> [Float] {
-    times.value(at: count) {
-      let schedule = FlowSchedule(count: count)
-      let tensor = engine.tensor((0..<count).map { schedule[$0].time }, shape: [count, 1, 1])
-      return model.sampler.embedding(ofTime: tensor).floats()
+  private func timePlan() -> Plan {
+    if let times { return times }
+    let plan = engine.record(inputs: [.init([Self.mostRows, 1, 1])]) {
+      [model.sampler.embedding(ofTime: $0[0])]
     }
+    times = plan
+    return plan
   }
 }
 

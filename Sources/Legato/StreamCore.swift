@@ -14,6 +14,10 @@ final class StreamCore {
   /// Counts every draw, recovered ones too, so that noise is never used twice.
   var draws = 0
   private(set) var schedule: FlowSchedule
+  /// What stands for the times of the schedule's evaluations, or of a block of them, `[ModelRunner.mostRows, width]`, and the number of
+  /// evaluations of the schedule that it was computed for: the runner's affair.
+  let times: UnsafeMutableBufferPointer<Float>
+  var timesCount = 0
   let slot: Int
   let runner: ModelRunner
 
@@ -25,16 +29,17 @@ final class StreamCore {
     self.options = options
     schedule = FlowSchedule(count: options.steps)
     let dimension = runner.model.configuration.latentDimension
-    func zeros() -> UnsafeMutableBufferPointer<Float> {
-      let buffer = UnsafeMutableBufferPointer<Float>.allocate(capacity: dimension)
+    func zeros(_ count: Int) -> UnsafeMutableBufferPointer<Float> {
+      let buffer = UnsafeMutableBufferPointer<Float>.allocate(capacity: count)
       buffer.initialize(repeating: 0)
       return buffer
     }
-    (latent, drawn, origin, noise) = (zeros(), zeros(), zeros(), zeros())
+    (latent, drawn, origin, noise) = (zeros(dimension), zeros(dimension), zeros(dimension), zeros(dimension))
+    times = zeros(ModelRunner.mostRows * runner.model.sampler.configuration.width)
   }
 
   deinit {
-    for buffer in [latent, drawn, origin, noise] { buffer.deallocate() }
+    for buffer in [latent, drawn, origin, noise, times] { buffer.deallocate() }
     runner.giveBack(slot: slot)
   }
 

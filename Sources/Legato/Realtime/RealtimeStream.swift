@@ -16,8 +16,7 @@
 // next to nothing.
 //
 // From the first frame on the engine allocates nothing, frees nothing and locks nothing up to its write to the ring, whatever
-// options change. Exceptions are prompt, save and restore, when a controller asks for them, and the first frame with a number of
-// steps that the stream has not used before, whose plans are recorded then.
+// options change. Exceptions are prompt, save and restore, when a controller asks for them.
 //
 // The last reference must not be dropped by the audio thread: what it drops, it frees, and it waits for the engine's end.
 import LegatoAudio
@@ -98,7 +97,9 @@ public final class RealtimeStream: Sendable {
     thread = try EngineThread {
       // Before the session is made, whose threads inherit it.
       let hasPriority = priority == .normal || EngineThread.take(priority)
-      let engine = RealtimeEngine(Session(package, options: options, threads: budget), shared)
+      let session = Session(package, options: options, threads: budget)
+      session.group.runner.recordAll()
+      let engine = RealtimeEngine(session, shared)
       shared.ready.withLock {
         $0 = .init(
           hasPriority: hasPriority, threads: engine.session.threads,

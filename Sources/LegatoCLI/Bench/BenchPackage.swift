@@ -26,8 +26,11 @@ enum BenchPackage {
 private final class QuickWeights: WeightSource {
   private let precision: WeightPrecision
   private var state: UInt64 = 1
+  /// Values before they are laid out: one piece of memory, which the system gets back as a whole.
+  private var values = UnsafeMutableRawBufferPointer.allocate(byteCount: 16 << 20, alignment: 64)
 
   init(precision: WeightPrecision) { self.precision = precision }
+  deinit { values.deallocate() }
 
   func weight(named name: String, shape: [Int], initial: Initializer) throws -> Weight {
     // What is divided by.
@@ -47,12 +50,16 @@ private final class QuickWeights: WeightSource {
       return Weight(name: name, shape: shape, format: format, storage: storage)
     }
     /// The same scale for all.
-    func rounded(_ values: [UInt8], scale: Float, group: Int) throws -> Weight {
-      let scales = [Float](repeating: scale, count: count / group)
-      let weight = values.withUnsafeBytes { values in
-        scales.withUnsafeBufferPointer {
-          Weight(name: name, shape: shape, format: format, values: values, scales: $0)
-        }
+    func rounded(_ bytes: Int, scale: Float, group: Int, _ make: () -> UInt8) throws -> Weight {
+      if bytes > values.count {
+        values.deallocate()
+        values = .allocate(byteCount: bytes, alignment: 64)
+      }
+      for index in 0..<bytes { values[index] = make() }
+      let weight = [Float](repeating: scale, count: count / group).withUnsafeBufferPointer {
+        Weight(
+          name: name, shape: shape, format: format,
+          values: UnsafeRawBufferPointer(rebasing: values[..<bytes]), scales: $0)
       }
       guard let weight else { throw ModelError.invalid(file: name, reason: "there is no memory for it") }
       return weight
@@ -66,11 +73,11 @@ private final class QuickWeights: WeightSource {
           of: UInt16((uniform() * most).bitPattern >> 16), toByteOffset: 2 * $1, as: UInt16.self)
       }
     case .int8(let group):
-      let values = (0..<count).map { _ in UInt8(bitPattern: Int8(uniform() * 127)) }
-      return try rounded(values, scale: most / 127, group: group)
+      return try rounded(count, scale: most / 127, group: group) {
+        UInt8(bitPattern: Int8(uniform() * 127))
+      }
     case .int4(let group):
-      let values = (0..<count / 2).map { _ in UInt8(truncatingIfNeeded: next()) }
-      return try rounded(values, scale: most / 8, group: group)
+      return try rounded(count / 2, scale: most / 8, group: group) { UInt8(truncatingIfNeeded: next()) }
     }
   }
 

@@ -144,6 +144,9 @@ int main(int argument_count, char **arguments) {
   const double seconds = atof(arguments[2]);
   for (int j = 0; j < 4; j++) {
     legato_stream_set(stream, LEGATO_TEMPERATURE, 0.8 + 0.1 * j);
+    // Numbers that the stream has not used before, the last of them more than are computed at once.
+    static const float steps[] = {3, 12, 29, 70};
+    legato_stream_set(stream, LEGATO_STEPS, steps[j]);
     if (info.styles) legato_stream_set_style(stream, legato_package_style(package, j % info.styles));
     wait_for(seconds / 4);
   }
