@@ -39,6 +39,8 @@ static int available(lk_isa isa) {
     case LK_AVX512:
       return available(LK_AVX2) && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
              __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq");
+    case LK_AVX512_VNNI: return available(LK_AVX512) && __builtin_cpu_supports("avx512vnni");
+    case LK_AVX512_BF16: return available(LK_AVX512_VNNI) && __builtin_cpu_supports("avx512bf16");
 #elif defined(__aarch64__)
     case LK_NEON: return 1;
     case LK_NEON_DOT: return has_dot_product();
@@ -47,13 +49,15 @@ static int available(lk_isa isa) {
   }
 }
 
-static const lk_isa every_isa[] = {LK_NEON_DOT, LK_NEON, LK_AVX512, LK_AVX2, LK_SCALAR};
+static const lk_isa every_isa[] = {LK_NEON_DOT, LK_NEON, LK_AVX512_BF16, LK_AVX512_VNNI, LK_AVX512, LK_AVX2, LK_SCALAR};
 
 const char *lk_isa_name(lk_isa isa) {
   switch (isa) {
     case LK_SCALAR: return "scalar";
     case LK_AVX2: return "avx2";
     case LK_AVX512: return "avx512";
+    case LK_AVX512_VNNI: return "avx512-vnni";
+    case LK_AVX512_BF16: return "avx512-bf16";
     case LK_NEON: return "neon";
     case LK_NEON_DOT: return "neon-dot";
     default: return "unknown";
@@ -79,9 +83,9 @@ lk_kernel lk_kernel_for(lk_kernel_id id, lk_isa isa) {
   switch (isa) {
 #if defined(__x86_64__)
     case LK_AVX2: return lk_kernels_avx2[id];
-    case LK_AVX512:
-      if (id != LK_LINEAR || !__builtin_cpu_supports("avx512vnni")) return lk_kernels_avx512[id];
-      return __builtin_cpu_supports("avx512bf16") ? lk_linear_avx512_bf16 : lk_linear_avx512_vnni;
+    case LK_AVX512: return lk_kernels_avx512[id];
+    case LK_AVX512_VNNI: return id == LK_LINEAR ? lk_linear_avx512_vnni : lk_kernels_avx512[id];
+    case LK_AVX512_BF16: return id == LK_LINEAR ? lk_linear_avx512_bf16 : lk_kernels_avx512[id];
 #elif defined(__aarch64__)
     case LK_NEON: return lk_kernels_neon[id];
     case LK_NEON_DOT: return lk_kernels_neon_dot[id];

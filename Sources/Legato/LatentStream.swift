@@ -179,8 +179,8 @@ public final class LatentStream {
 extension LatentStream {
   /// Bytes of the stream's state.
   var stateByteCount: Int { runner.state.byteCount }
-  /// Bytes of what stands beside it: latents and noise.
-  var bufferByteCount: Int { 6 * dimension * MemoryLayout<Float>.stride }
+  /// Bytes of what stands beside it: latents, noise and the table of times.
+  var bufferByteCount: Int { (6 * dimension + core.times.count) * MemoryLayout<Float>.stride }
 }
 
 // MARK: - Saving

@@ -20,6 +20,8 @@ final class ModelRunner {
   private var modulations: [Int: Plan] = [:]
   private var velocities: [Int: Plan] = [:]
   private var times: Plan?
+  /// What ``times`` has computed last.
+  private var timesBlock = TimesBlock()
   private let modulationWidths: [Int]
   /// Whether nothing may be recorded any more, whatever number of evaluations is asked for.
   private var isComplete = false
@@ -129,18 +131,28 @@ final class ModelRunner {
 
   /// Sees to it that the stream has what stands for the times of these evaluations; says which evaluation its first row is of.
   ///
-  /// A schedule that fits is computed once, a longer one block by block, since no stream has room for a thousand.
+  /// A schedule that fits is computed once; a longer one in every frame, in as few pieces as the table has room for, and once for all
+  /// streams that have it.
   private func embedTimes(of stream: StreamCore, in range: Range<Int>) -> Int {
     let count = stream.schedule.count
-    let (first, end) = count <= Self.mostRows ? (0, count) : (range.lowerBound, min(count, range.upperBound))
-    guard first < end, stream.timesCount != count || count > Self.mostRows else { return first }
+    let end = min(count, range.upperBound)
+    let present = stream.timesBlock
+    if range.lowerBound >= end { return range.lowerBound }
+    if present.count == count, present.first <= range.lowerBound, end <= present.first + Self.mostRows {
+      return present.first
+    }
+    let wanted = TimesBlock(count: count, first: count <= Self.mostRows ? 0 : range.lowerBound)
     let plan = timePlan()
-    for index in first..<end { plan.input(0)[index - first] = stream.schedule[index].time }
-    plan.run()
+    let rows = min(Self.mostRows, count - wanted.first)
+    if timesBlock != wanted {
+      for row in 0..<rows { plan.input(0)[row] = stream.schedule[wanted.first + row].time }
+      plan.run()
+      timesBlock = wanted
+    }
     let width = model.sampler.configuration.width
-    for index in 0..<(end - first) * width { stream.times[index] = plan.output(0)[index] }
-    stream.timesCount = count
-    return first
+    for index in 0..<rows * width { stream.times[index] = plan.output(0)[index] }
+    stream.timesBlock = wanted
+    return wanted.first
   }
 
   /// The least number of rows that ``recordAll()`` has recorded for so many.
@@ -189,11 +201,13 @@ final class ModelRunner {
     write: (Int, UnsafeMutableBufferPointer<Float>, inout Float) -> Void
   ) {
     let dimension = model.configuration.latentDimension
-    // In equal parts: weights are read once a part, however short it is.
+    guard count > 0 else { return }
+    // In equal parts: weights are read once a part, however short it is. Plans of other lengths are let go.
     let parts = (count - 1) / Self.mostPrefilled + 1
+    let lengths = (1...parts).map { count * $0 / parts - count * ($0 - 1) / parts }
+    prefills = prefills.filter { lengths.contains($0.key) }
     var done = 0
-    for part in 1...max(1, parts) {
-      let length = count * part / parts - done
+    for length in lengths {
       let plan = prefill(length: length)
       for row in 0..<length {
         write(
@@ -215,9 +229,7 @@ final class ModelRunner {
   }
 
   private func prefill(length: Int) -> Plan {
-    // The parts of a prompt have two lengths at most; those of the one before are let go.
-    if prefills[length] == nil, prefills.count >= 2 { prefills.removeAll() }
-    return prefills.value(at: length) { record(batch: 1, length: length, rounding: true) { $0 } }
+    prefills.value(at: length) { record(batch: 1, length: length, rounding: true) { $0 } }
   }
 
   private func record(

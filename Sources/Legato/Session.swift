@@ -64,7 +64,7 @@ public final class Session {
     pending = group.package.codec.codec.delay
   }
 
-  /// "avx512", "avx2", "neon-dot", "neon", "scalar".
+  /// "avx512-bf16", "avx512-vnni", "avx512", "avx2", "neon-dot", "neon", "scalar".
   public var instructionSet: String { group.engine.instructionSet }
   public var threads: Int { group.engine.threads }
 

@@ -1,6 +1,12 @@
 import LegatoModels
 import LegatoTensor
 
+/// Evaluations that stand in a table of times: from `first` on, of a schedule of `count`; none where that is 0.
+struct TimesBlock: Equatable {
+  var count = 0
+  var first = 0
+}
+
 /// What a stream is to the ``ModelRunner``: its slot, what it reads next and what it is drawing.
 final class StreamCore {
   var options: GenerationOptions
@@ -14,10 +20,9 @@ final class StreamCore {
   /// Counts every draw, recovered ones too, so that noise is never used twice.
   var draws = 0
   private(set) var schedule: FlowSchedule
-  /// What stands for the times of the schedule's evaluations, or of a block of them, `[ModelRunner.mostRows, width]`, and the number of
-  /// evaluations of the schedule that it was computed for: the runner's affair.
+  /// What stands for the times of evaluations of the schedule, `[ModelRunner.mostRows, width]`, and which they are: the runner's affair.
   let times: UnsafeMutableBufferPointer<Float>
-  var timesCount = 0
+  var timesBlock = TimesBlock()
   let slot: Int
   let runner: ModelRunner
 

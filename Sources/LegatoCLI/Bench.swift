@@ -18,7 +18,7 @@ struct Bench: ParsableCommand {
         legato bench --preset cam-150m --weights int8 --steps 1 --threads 1
         legato bench --model runs/mine/package --sessions 8
         legato bench --duration 1h                     (a stream of an hour: time and memory, minute by minute)
-        LEGATO_ISA=avx2 legato bench                   (a slower instruction set: scalar, avx2, avx512)
+        LEGATO_ISA=avx2 legato bench                   (a slower instruction set: scalar, avx2, avx512, avx512-vnni)
 
       With one session it listens then, as an audio callback would, through rings of several depths: how often music is missing, beside \
       how late a change of options can be heard. A preset has random weights and the codec 'small'. Run it on a machine that does nothing else, \

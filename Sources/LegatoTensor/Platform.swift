@@ -19,7 +19,8 @@ public enum Platform {
   /// Instruction sets that this processor has and the engine has kernels for, slowest first. ``CPUEngine`` takes the last, or the
   /// one that the environment's LEGATO_ISA names.
   public static var instructionSets: [String] {
-    [LK_SCALAR, LK_AVX2, LK_AVX512, LK_NEON, LK_NEON_DOT].filter { lk_kernel_for(LK_LINEAR, $0) != nil }
+    [LK_SCALAR, LK_AVX2, LK_AVX512, LK_AVX512_VNNI, LK_AVX512_BF16, LK_NEON, LK_NEON_DOT]
+      .filter { lk_kernel_for(LK_LINEAR, $0) != nil }
       .map { String(cString: lk_isa_name($0)) }
   }
 }

@@ -9,7 +9,7 @@ static int asked_for(const char *name) {
 
 // Fills `isas`: all there are, or the one of LEGATO_ISA.
 static void find_isas(void) {
-  for (lk_isa isa = LK_SCALAR; isa <= LK_NEON_DOT; isa++)
+  for (lk_isa isa = LK_SCALAR; isa <= LK_AVX512_BF16; isa++)
     if (lk_kernel_for(LK_UNARY, isa) && asked_for(lk_isa_name(isa))) isas[isa_count++] = isa;
 }
 
@@ -33,6 +33,9 @@ static void test_dispatch(void) {
   const int avx2 = processor_has("avx2") && processor_has("fma");
   const int avx512 = avx2 && processor_has("avx512f") && processor_has("avx512bw") && processor_has("avx512vl") && processor_has("avx512dq");
   expect(!lk_kernel_for(LK_UNARY, LK_AVX2) == !avx2, "AVX2 is used where /proc/cpuinfo does not name it, or the other way round");
+  const int vnni = avx512 && processor_has("avx512_vnni"), bf16 = vnni && processor_has("avx512_bf16");
+  expect(!lk_kernel_for(LK_UNARY, LK_AVX512_VNNI) == !vnni, "VNNI is used where /proc/cpuinfo does not name it, or the other way round");
+  expect(!lk_kernel_for(LK_UNARY, LK_AVX512_BF16) == !bf16, "BF16 is used where /proc/cpuinfo does not name it, or the other way round");
   expect(!lk_kernel_for(LK_UNARY, LK_AVX512) == !avx512, "AVX-512 is used where /proc/cpuinfo does not name it, or the other way round");
 #elif defined(__aarch64__)
   expect(lk_kernel_for(LK_UNARY, LK_NEON) != 0, "NEON, which every such processor has, is not used");

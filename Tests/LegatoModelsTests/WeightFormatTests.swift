@@ -47,7 +47,11 @@ import Testing
     #expect(read.format == format && read.floats() == weight.floats() && read.isFinite)
     #expect(Array(read.storage.bytes) == Array(weight.storage.bytes))
     // The file has rows, whatever the layout in memory.
-    #expect(try file.file.withBytes(weight.name) { $0.elementsEqual(weight.rows().values.bytes) })
+    let rows = weight.rows()
+    let isTheSame = try withExtendedLifetime(rows) {
+      try file.file.withBytes(weight.name) { $0.elementsEqual(rows.values.bytes) }
+    }
+    #expect(isTheSame)
     #expect(try file.weight(named: "bias", shape: [3], initial: .zeros).floats() == [1, 2, 3])
 
     // What the kernels compute with is what `floats` says, up to their rounding of the input.
@@ -71,7 +75,8 @@ import Testing
     for most in [7, .max] {
       var (words, expected): ([UInt64], [UInt64]) = ([], [])
       weight.forEachStoredWord(atMost: most) { words.append($0) }
-      for storage in [weight.rows().values, weight.rows().scales].compactMap({ $0 }) {
+      let rows = weight.rows()
+      for storage in [rows.values, rows.scales].compactMap({ $0 }) {
         let count = storage.byteCount / 8
         for index in stride(from: 0, to: count, by: max(1, count / most)) {
           expected.append(storage.bytes.loadUnaligned(fromByteOffset: 8 * index, as: UInt64.self))

@@ -36,6 +36,15 @@ import Testing
     #expect(metrics.waitingSamples <= depth * stream.samplesPerFrame)
   }
 
+  /// A stream records fewer sizes of its plans than a session does.
+  @Test(arguments: [1, 3, 12, 32, 40, 70]) func itIsWhatASessionGives(steps: Int) throws {
+    let package = try Tiny.package()
+    var options = GenerationOptions(seed: 5)
+    options.steps = steps
+    let stream = try Self.started(package, options)
+    #expect(try stream.music(6000, block: 500) == reference(package, options, samples: 6000))
+  }
+
   @Test func interleavedIsTheSame() throws {
     let package = try Tiny.package()
     let expected = reference(package, .init(seed: 5), samples: 512)

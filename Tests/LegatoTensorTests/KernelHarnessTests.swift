@@ -15,7 +15,9 @@ enum KernelSlot {
 
 /// Runs kernels on guarded memory: a write outside an operand fails the test.
 struct KernelHarness {
-  static let isas: [lk_isa] = [LK_SCALAR, LK_AVX2, LK_AVX512, LK_NEON, LK_NEON_DOT].filter {
+  static let isas: [lk_isa] = [
+    LK_SCALAR, LK_AVX2, LK_AVX512, LK_AVX512_VNNI, LK_AVX512_BF16, LK_NEON, LK_NEON_DOT,
+  ].filter {
     lk_kernel_for(LK_UNARY, $0) != nil
   }
   static let threadCounts: [Int32] = [1, 2, 3]

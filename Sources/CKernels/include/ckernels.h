@@ -26,8 +26,9 @@ struct lk_call {
   int32_t parallel;           // 0: the caller's thread alone, 1: split over the pool, more: into so many shares at most
 };
 
-// Instruction sets, slowest first. LEGATO_ISA=scalar|avx2|avx512|neon|neon-dot forces a slower one.
-typedef enum { LK_SCALAR = 0, LK_AVX2 = 1, LK_AVX512 = 2, LK_NEON = 3, LK_NEON_DOT = 4 } lk_isa;
+// Instruction sets. LEGATO_ISA=scalar|avx2|avx512|avx512-vnni|avx512-bf16|neon|neon-dot forces a slower one. Those after AVX-512 have
+// products of their own alone: VNNI of whole numbers (the same bits), BF16 of a prompt's rounded inputs, too.
+typedef enum { LK_SCALAR = 0, LK_AVX2 = 1, LK_AVX512 = 2, LK_NEON = 3, LK_NEON_DOT = 4, LK_AVX512_VNNI = 5, LK_AVX512_BF16 = 6 } lk_isa;
 lk_isa lk_best_isa(void);               // what this processor has, or what LEGATO_ISA asks for (if present)
 const char *lk_isa_name(lk_isa isa);
 

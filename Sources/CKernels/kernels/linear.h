@@ -29,6 +29,7 @@ static void finish_linear(const lk_call *c, int64_t m0, int64_t m1, int64_t n0, 
 #define LK_PAIR_ROWS 6
 #define LK_PAIR_COLUMNS 4
 #define LK_PAIR_BYTES 196608  // rounded rows of x on the stack
+#define LK_PAIR_MOST 16384    // columns: LK_PAIR_ROWS of them fit
 
 LK_INLINE void pair_block(const int mr, const int nr, const lk_dot *d, const uint16_t *x, int64_t m, int64_t n) {
   vf acc[LK_PAIR_ROWS][LK_PAIR_COLUMNS];
@@ -63,6 +64,7 @@ LK_INLINE void pair_block(const int mr, const int nr, const lk_dot *d, const uin
 
 // `panel`: rows of w that stay in the second-level cache while all rows of x pass over them.
 static void pair_range(const lk_dot *d, int64_t m0, int64_t m1, int64_t n0, int64_t n1, int64_t panel) {
+  if (m0 >= m1 || n0 >= n1) return;
   const int64_t K = d->K, rows = lk_max64(LK_PAIR_ROWS, LK_PAIR_BYTES / (2 * K) / LK_PAIR_ROWS * LK_PAIR_ROWS);
   _Alignas(64) uint16_t x[lk_min64(rows, m1 - m0) * K];
   for (int64_t from = m0; from < m1; from += rows) {
@@ -110,7 +112,7 @@ static void kernel_linear(const lk_call *c, int thread, int threads) {
   // A panel of weights stays in the second-level cache while all rows pass over it.
   const int64_t panel = lk_max64(16, 131072 / lk_max64(1, row_bytes) / 16 * 16);
 #if defined(LK_BF16_PAIRS)
-  if (c->i[7] && format == LK_BF16 && K > 0 && K % (2 * W) == 0) {
+  if (c->i[7] && format == LK_BF16 && K > 0 && K <= LK_PAIR_MOST && K % (2 * W) == 0) {
     pair_range(&d, m0, m1, n0, n1, panel);
     finish_linear(c, m0, m1, n0, n1);
     return;

@@ -215,8 +215,9 @@ LK_INLINE void q_tile_group(const int format, const int mr, const char *w, const
 #undef LANE
   }
 #else
-  // Few rows have their sums in several parts, for an instruction waits for the one before it on the same.
-  enum { PARTS = 4 };
+  // An instruction waits for the one before it on the same sums, so they are in two parts where arithmetic is the limit: on AVX-512 with
+  // several rows. There one row, which memory limits, goes best without: it asks for the next line no sooner than memory has it.
+  enum { PARTS = 2 };
 #if defined(LK_AVX512_BUILD)
   const int parts = mr == 1 ? 1 : 2;
 #else

@@ -43,7 +43,7 @@ public final class RealtimeStream: Sendable {
   public let depth: Int
   /// Threads that work on a frame, the engine's own included.
   public let threads: Int
-  /// "avx512", "avx2", "neon", "scalar".
+  /// "avx512-bf16", "avx512-vnni", "avx512", "avx2", "neon-dot", "neon", "scalar".
   public let instructionSet: String
   /// Whether the system gave the priority that was asked for.
   public let hasPriority: Bool

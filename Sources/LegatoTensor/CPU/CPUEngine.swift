@@ -7,7 +7,7 @@ import CKernels
 public final class CPUEngine: Backend {
   public let threads: Int
   public let name = "cpu"
-  /// "avx512", "avx2", "neon-dot", "neon", "scalar": the best that the processor has, or what the environment's LEGATO_ISA asks for,
+  /// "avx512-bf16", "avx512-vnni", "avx512", "avx2", "neon-dot", "neon", "scalar": the best that the processor has, or what the environment's LEGATO_ISA asks for,
   /// where it is one of ``Platform/instructionSets``.
   public let instructionSet: String
 

@@ -62,22 +62,27 @@ extension Weight {
   /// Calls `body` with words of what ``rows()`` gives, at most about `count` of the values and of the scales, evenly spread, and with
   /// the bytes that are left of either, as words.
   public func forEachStoredWord(atMost count: Int, _ body: (UInt64) -> Void) {
-    func visit(_ bytes: Int, _ four: (Int) -> UInt32) {
-      let words = bytes / 8
-      for index in stride(from: 0, to: words, by: max(1, words / count)) {
-        body(UInt64(four(2 * index)) | UInt64(four(2 * index + 1)) << 32)
+    // A few words are looked up in the tiles; for all of them the rows are made.
+    if let tiles, count < .max {
+      func visit(_ words: Int, _ four: (Int) -> UInt32) {
+        for index in stride(from: 0, to: words / 2, by: max(1, words / 2 / count)) {
+          body(UInt64(four(2 * index)) | UInt64(four(2 * index + 1)) << 32)
+        }
+        guard words % 2 == 1 else { return }
+        for byte in 0..<4 { body(UInt64(four(words - 1) >> (8 * byte) & 255)) }
       }
-      for offset in 8 * words..<bytes { body(UInt64(four(offset / 4) >> (offset % 4 * 8) & 255)) }
-    }
-    if let tiles {
-      visit(tiles.rows * tiles.rowBytes, tiles.value)
-      visit(tiles.rows * tiles.groups * 4, tiles.scale)
+      visit(tiles.rows * tiles.rowBytes / 4, tiles.value)
+      visit(tiles.rows * tiles.groups, tiles.scale)
       return
     }
-    for bytes in [storage.bytes, scales?.bytes].compactMap({ $0 }) {
-      visit(bytes.count) { index in
-        // The last four may not be all there.
-        (0..<min(4, bytes.count - 4 * index)).reduce(0) { $0 | UInt32(bytes[4 * index + $1]) << (8 * $1) }
+    let rows = rows()
+    withExtendedLifetime(rows) {
+      for bytes in [rows.values.bytes, rows.scales?.bytes].compactMap({ $0 }) {
+        let words = bytes.count / 8
+        for index in stride(from: 0, to: words, by: max(1, words / count)) {
+          body(bytes.loadUnaligned(fromByteOffset: 8 * index, as: UInt64.self))
+        }
+        for offset in 8 * words..<bytes.count { body(UInt64(bytes[offset])) }
       }
     }
   }
@@ -101,6 +106,13 @@ struct WeightTiles {
   func value(_ index: Int) -> UInt32 {
     let (row, column) = (4 * index / rowBytes, 4 * index % rowBytes / 4)
     return four(row: row, group: column / lines, line: column % lines)
+  }
+
+  var scalesAreFinite: Bool {
+    stride(from: lines * 64, to: bytes.count, by: (lines + 1) * 64).allSatisfy { place in
+      let bits = bytes.load(fromByteOffset: place, as: SIMD16<UInt32>.self)
+      return !any((bits & 0x7f80_0000) .== 0x7f80_0000)
+    }
   }
 
   /// A scale's bits, counted along the rows.

@@ -6,8 +6,10 @@ extension Weight {
     let count = self.count
     return [Float](unsafeUninitializedCapacity: count) { output, initialized in
       initialized = count
-      let (storage, scales) = rows()
-      guard let target = output.baseAddress, let source = storage.bytes.baseAddress else { return }
+      let rows = rows()
+      defer { withExtendedLifetime(rows) {} }
+      let scales = rows.scales
+      guard let target = output.baseAddress, let source = rows.values.bytes.baseAddress else { return }
       switch format {
       case .float32:
         target.update(from: source.assumingMemoryBound(to: Float.self), count: count)
@@ -96,7 +98,7 @@ extension Weight {
     case .bfloat16: return all(storage.bytes, UInt16.self, exponent: 0x7f80)
     case .int8, .int4:
       guard let tiles else { return scales.map { all($0.bytes, UInt32.self, exponent: 0x7f80_0000) } ?? true }
-      return (0..<tiles.rows * tiles.groups).allSatisfy { tiles.scale($0) & 0x7f80_0000 != 0x7f80_0000 }
+      return tiles.scalesAreFinite
     }
   }
 }
