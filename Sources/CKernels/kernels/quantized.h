@@ -8,7 +8,8 @@
 //
 // Weights lie in tiles of 16 outputs (lk_tile), so that a lane is an output and no lanes are ever added up: two instructions a cache
 // line and row of x. One run of bytes has all that a product reads, in the order in which it is read, and the processor fetches that
-// by itself as fast as memory gives it; asking for it in advance makes it slower.
+// by itself as fast as memory gives it. Up to four rows of x are one pass, where asking in advance makes it slower; with more, the next
+// tile is asked for while the passes after the first find this one in the cache.
 #pragma once
 #include "dot.h"
 

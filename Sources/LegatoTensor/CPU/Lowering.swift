@@ -162,22 +162,11 @@ extension Operation {
       ]
     case .linear:
       let (m, k, n) = (rows(x), last, shapes[1][0])
-      let format: [Int]
-      var scales = LoweredCall.Operand.none
-      switch context.formats[1] {
-      case nil, .float32: format = [Int(LK_F32.rawValue), 0]
-      case .bfloat16: format = [Int(LK_BF16.rawValue), 0]
-      case .int8(let group):
-        format = [Int(LK_INT8.rawValue), group]
-        scales = .scales(1)
-      case .int4(let group):
-        format = [Int(LK_INT4.rawValue), group]
-        scales = .scales(1)
-      }
+      let format = context.formats[1] ?? .float32
       return [
         .init(
-          kernel: LK_LINEAR, pointers: [.operand(0), .operand(1), optional(2), .output, scales],
-          ints: [m, k, n] + format + [-1], work: m * n * k)
+          kernel: LK_LINEAR, pointers: [.operand(0), .operand(1), optional(2), .output, .scales(1)],
+          ints: [m, k, n, Int(format.kernelFormat), format.group ?? 0, -1], work: m * n * k)
       ]
     case .layerNorm(let epsilon):
       return [

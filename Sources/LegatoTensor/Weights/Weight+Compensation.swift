@@ -18,7 +18,7 @@ extension Weight {
       return converted(to: target)
     }
     let values = floats()
-    let isByte = if case .int8 = target { true } else { false }
+    let isByte = !target.isInt4
     var scales = [Float](repeating: 0, count: count / group)
     let bytes = [UInt8](unsafeUninitializedCapacity: isByte ? count : count / 2) { memory, initialized in
       initialized = memory.count

@@ -2,23 +2,18 @@ import CKernels
 
 /// Immutable bytes that weights point into: memory of our own, or a mapped file.
 ///
-/// Safety of `@unchecked Sendable`: `bytes` is written only inside initialisers, before the object is visible to anyone; afterwards no method gives a mutable pointer, so any number of threads may read. The memory
+/// Safety of `@unchecked Sendable`: `bytes` is written only inside initialisers, before the object is visible to anyone;
+/// afterwards no method gives a mutable pointer, so any number of threads may read. The memory
 /// lives as long as the object: it is freed in `deinit` (our own) or kept by `owner` (a read-only mapped file).
 public final class WeightStorage: @unchecked Sendable {
   public let bytes: UnsafeRawBufferPointer
   private let owner: (any AnyObject & Sendable)?
 
-  private init(own memory: UnsafeMutableRawBufferPointer) {
-    bytes = UnsafeRawBufferPointer(memory)
-    owner = nil
-  }
-
   /// Memory of our own, zero before it is filled once; nil where there is none.
-  convenience init?(zeroed byteCount: Int, fill: (UnsafeMutableRawBufferPointer) -> Void) {
-    guard let address = lk_zeroed(Int64(byteCount)) else { return nil }
-    let memory = UnsafeMutableRawBufferPointer(start: address, count: byteCount)
-    fill(memory)
-    self.init(own: memory)
+  init?(zeroed byteCount: Int, fill: (UnsafeMutableRawBufferPointer) -> Void) {
+    guard let bytes = Self.filled(byteCount, fill) else { return nil }
+    self.bytes = bytes
+    owner = nil
   }
 
   /// A copy of some bytes; nil where there is no memory for it.
@@ -27,13 +22,21 @@ public final class WeightStorage: @unchecked Sendable {
   }
 
   /// Memory of our own, filled once. Traps where there is none.
-  public convenience init(byteCount: Int, fill: (UnsafeMutableRawBufferPointer) -> Void) {
-    guard let address = lk_zeroed(Int64(byteCount)) else {
+  public init(byteCount: Int, fill: (UnsafeMutableRawBufferPointer) -> Void) {
+    guard let bytes = Self.filled(byteCount, fill) else {
       preconditionFailure("no memory for \(byteCount) bytes of weights")
     }
+    self.bytes = bytes
+    owner = nil
+  }
+
+  private static func filled(
+    _ byteCount: Int, _ fill: (UnsafeMutableRawBufferPointer) -> Void
+  ) -> UnsafeRawBufferPointer? {
+    guard let address = lk_zeroed(Int64(byteCount)) else { return nil }
     let memory = UnsafeMutableRawBufferPointer(start: address, count: byteCount)
     fill(memory)
-    self.init(own: memory)
+    return UnsafeRawBufferPointer(memory)
   }
 
   public convenience init(copying values: [Float]) {
