@@ -12,9 +12,9 @@ struct Convert: ParsableCommand {
     abstract: "Store a package's weights in fewer bits.",
     discussion: """
       Writes a package that loads, generates and trains like the original, smaller and faster. int8 has one scale for 64 columns of a \
-      row, int4 one for 32. Small weights stay f32, what writes the codec's spectra stays bf16, and with int4 the matrices that bear \
-      least stay int8. int4 is rounded by what the layers read while the package plays to itself. Styles go along, and latents of \
-      the original codec stay valid.
+      row, int4 one for 32. Small weights stay f32; what writes the codec's spectra and the sampler's ends stay bf16. int4 is rounded \
+      by what the layers read while the package plays to itself, and as many of the model's matrices become int4 as --tolerance has \
+      room for, the others int8: few in a small model. Styles go along, and latents of the original codec stay valid.
 
         legato convert Models/legato-first --weights int8 --output legato-first-int8
         legato convert Models/legato-first --weights int4 --output legato-first-int4 --reference recordings
@@ -45,11 +45,23 @@ struct Convert: ParsableCommand {
       "Recordings to measure the codec on. (default: what the package itself plays)", valueName: "folder"))
   var reference: String?
 
+  @Option(
+    help: ArgumentHelp(
+      "How far int4 may change the velocity; 100: every matrix becomes int4 that can. (default: 3)",
+      valueName: "percent"))
+  var tolerance: Double?
+
   @OptionGroup var threads: ThreadsOption
   @OptionGroup var reporting: OutputOptions
 
   mutating func validate() throws {
     while output.count > 1, output.hasSuffix("/") { output.removeLast() }
+    if let tolerance {
+      guard weights == .int4 else { throw ValidationError("--tolerance is for --weights int4") }
+      guard tolerance > 0, tolerance <= 100 else {
+        throw ValidationError("--tolerance is \(tolerance); it must be more than 0, and at most 100")
+      }
+    }
     if noCheck, reference != nil {
       throw ValidationError("--reference is for the check that --no-check leaves out")
     }
@@ -70,6 +82,7 @@ struct Convert: ParsableCommand {
     let recordings = try reference.map { try self.recordings($0, original.codec) }
     var converter = PackageConverter(package: original, precision: weights)
     converter.threads = threads.value
+    if let tolerance { converter.tolerance = tolerance / 100 }
     converter.isCancelled = { StopSignal.isRequested }
     let converted = try converter.run()
     var report = ConversionReport(original, converted, weights, output: output)

@@ -42,7 +42,22 @@ struct ConversionReport: Encodable {
     weights = precision
     model = Part(original.model.weights, converted.model.weights)
     codec = Part(original.codec.codec.weights, converted.codec.codec.weights)
-    notes = Self.notes(original, precision)
+    notes = Self.notes(original, precision) + Self.kept(original, converted, precision)
+  }
+
+  /// What int4 had no room for.
+  private static func kept(
+    _ original: ModelPackage, _ converted: ModelPackage, _ precision: WeightPrecision
+  ) -> [String] {
+    let wanted = Set(
+      original.model.weights.filter { WeightPrecision(precision.format(of: $0)) == .int4 }.map(\.name))
+    let kept = converted.model.weights.filter {
+      wanted.contains($0.name) && WeightPrecision($0.format) != .int4
+    }
+    guard !kept.isEmpty else { return [] }
+    return [
+      "\(kept.count) of the model's \(wanted.count) large matrices stay int8 for the velocity; --tolerance 100 makes all int4"
+    ]
   }
 
   /// What a reader should know of where the weights came from.

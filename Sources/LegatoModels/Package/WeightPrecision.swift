@@ -20,8 +20,9 @@ public enum WeightPrecision: String, CaseIterable, Sendable, Codable {
     }
   }
 
-  /// What writes spectra stays bf16: kernels of int8 and int4 round their inputs, too, and quiet bands would drown in that.
-  private static let finest = ["decoder.head."]
+  /// What stays bf16, because kernels of int8 and int4 round their inputs, too: what writes spectra, whose quiet bands would drown in
+  /// that, and three small matrices of the sampler, through which half of the error would come.
+  private static let finest = ["decoder.head.", "sampler.in.", "sampler.condition.", "sampler.out."]
 
   /// Matrices that stay int8 where the others become int4: small ones, or hardly in use while a package plays, and most of the error
   /// would be theirs.

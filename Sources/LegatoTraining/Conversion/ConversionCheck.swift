@@ -39,9 +39,9 @@ public struct ConversionCheck {
     let ours = try sets(of: original)
     let theirs = try sets(of: converted)
     let rollouts = Array(ours.joined())
-    let velocity = try relativeChange(rollouts) { rollout, model, engine in
-      try rollout.velocities(of: model.model, on: engine).floats()
-    }
+    let change = try VelocityChange(
+      of: original.model, along: rollouts, threads: threads, isCancelled: isCancelled)
+    let velocity = try change(converted.model).estimate
     let sounds =
       recordings.isEmpty
       ? ours[0].map { rollout in
@@ -58,46 +58,10 @@ public struct ConversionCheck {
       sameSeedDistance: distances.same)
   }
 
-  // MARK: Velocity
-
-  private func relativeChange(
-    _ rollouts: [Rollout], _ values: @Sendable (Rollout, ModelPackage, CPUEngine) throws -> [Float]
-  ) throws -> Estimate {
-    let (original, converted, isCancelled) = (original, converted, isCancelled)
-    return Self.relative(
-      try ParallelWork.map(rollouts.count, threads: threads) { index in
-        if isCancelled() { throw ConversionError.cancelled }
-        let engine = CPUEngine(threads: 1)
-        return Self.squares(
-          try values(rollouts[index], original, engine), try values(rollouts[index], converted, engine))
-      })
-  }
-
-  /// Sums of squares: of the difference, and of the first.
-  private static func squares(_ a: [Float], _ b: [Float]) -> (difference: Double, whole: Double) {
-    var sums = (difference: 0.0, whole: 0.0)
-    for (x, y) in zip(a, b) {
-      sums.difference += Double(x - y) * Double(x - y)
-      sums.whole += Double(x) * Double(x)
-    }
-    return sums
-  }
-
-  /// Root of the quotient of all sums, its interval by the jackknife over them.
-  private static func relative(_ sums: [(difference: Double, whole: Double)]) -> Estimate {
-    func root(_ sums: [(difference: Double, whole: Double)]) -> Double {
-      let whole = sums.reduce(0) { $0 + $1.whole }
-      return whole > 0 ? (sums.reduce(0) { $0 + $1.difference } / whole).squareRoot() : 0
-    }
-    return Estimate(
-      positive: root(sums),
-      leavingOneOut: sums.indices.map { left in root(sums.indices.filter { $0 != left }.map { sums[$0] }) })
-  }
-
   // MARK: Codec
 
   private struct CodecFigures: Sendable {
-    var squares: (difference: Double, whole: Double)
+    var latents: RelativeChange.Sums
     /// Mel distances to the sound: by the original, by the converted codec, by the converted decoder alone.
     var distances: (original: Double, converted: Double, decoder: Double)
   }
@@ -119,7 +83,7 @@ public struct ConversionCheck {
           reference: sound, estimate: Self.buffer(codec.decode(latents), of: codec), engine: engine)
       }
       return CodecFigures(
-        squares: Self.squares(a.floats(), b.floats()),
+        latents: .init(a.floats(), b.floats()),
         distances: (try distance(a, ours), try distance(b, theirs), try distance(a, theirs)))
     }
     func ratio(_ part: (CodecFigures) -> Double) -> Estimate {
@@ -134,7 +98,7 @@ public struct ConversionCheck {
         })
     }
     return (
-      Self.relative(figures.map(\.squares)),
+      RelativeChange(figures.map(\.latents)).estimate,
       figures.reduce(0) { $0 + $1.distances.original } / Double(max(1, figures.count)),
       ratio(\.distances.converted), ratio(\.distances.decoder)
     )
