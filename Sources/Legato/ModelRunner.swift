@@ -17,19 +17,10 @@ final class ModelRunner {
   // Recorded at first use, by the size of their batch.
   private var backbones: [Int: Plan] = [:]
   private var prefills: [Int: Plan] = [:]
-  private var modulations: [Int: Plan] = [:]
-  private var velocities: [Int: Plan] = [:]
-  private var times: Plan?
-  /// What ``times`` has computed last.
-  private var timesBlock = TimesBlock()
-  private let modulationWidths: [Int]
-  /// Whether nothing may be recorded any more, whatever number of evaluations is asked for.
-  private var isComplete = false
+  private let drawing: any LatentDrawing
 
   /// How many positions a stream can go back.
   static let mostBack = 64
-  /// Rows of modulations that are computed at once: more would be bound by arithmetic, and their results leave the cache.
-  static let mostRows = 32
   /// How many latents of a prompt are read at once, at most.
   private static let mostPrefilled = 128
 
@@ -40,7 +31,11 @@ final class ModelRunner {
     backboneState = model.backbone.makeState(
       in: state, settings: StreamState(engine: engine, slots: slots), margin: Self.mostBack)
     freeSlots = Lock(Array((0..<slots).reversed()))
-    modulationWidths = model.sampler.modulationWidths
+    drawing =
+      switch model.sampler {
+      case .flow(let network), .diffusion(let network): NetworkDrawing(network, of: model, engine: engine)
+      case .mixture(let mixture): MixtureDrawing(mixture)
+      }
   }
 
   /// A slot for a new stream; nil where all are taken.
@@ -57,22 +52,17 @@ final class ModelRunner {
 
   /// Records all that one stream alone can ask for, so that no number of steps makes it allocate later.
   func recordAll() {
-    _ = (backbone(batch: 1), velocity(batch: 1), timePlan())
-    var rows = 1
-    while rows <= Self.mostRows {
-      _ = modulation(rows: rows)
-      rows *= 2
-    }
-    isComplete = true
+    _ = backbone(batch: 1)
+    drawing.recordAll()
   }
 
   /// Gives a slot sinks, as `Backbone.sinks(of:)` gives them. Does not allocate.
   func set(sinks: [[Float]], slot: Int) { model.backbone.set(sinks: sinks, slot: slot, in: backboneState) }
 
   /// Lets every stream's backbone read its pending latent, and draws its next one into `drawn`.
-  func advance(_ streams: [StreamCore]) { draw(streams, positions: think(streams)) }
+  func advance(_ streams: [StreamCore]) { draw(streams, conditions: think(streams)) }
 
-  /// What stands for each stream's position, `[B, width]`, valid until the next call.
+  /// What a draw needs to know of each stream's position (``Sampler/conditions(of:)``), row after row; valid until the next call.
   func think(_ streams: [StreamCore]) -> UnsafeBufferPointer<Float> {
     let plan = backbone(batch: streams.count)
     let dimension = model.configuration.latentDimension
@@ -87,112 +77,9 @@ final class ModelRunner {
     return plan.output(0)
   }
 
-  /// Integrates every stream's flow from noise to a latent. `positions` `[B, width]`: what stands for each one's position.
-  func draw(_ streams: [StreamCore], positions: UnsafeBufferPointer<Float>) {
-    var evaluations = 0
-    for stream in streams { evaluations = max(evaluations, stream.schedule.count) }
-    let atOnce = max(1, Self.mostRows / streams.count)
-    var first = 0
-    while first < evaluations {
-      let end = min(evaluations, first + atOnce)
-      let modulations = modulate(streams, positions: positions, first..<end)
-      for index in first..<end {
-        var active = 0
-        for stream in streams where index < stream.schedule.count { active += 1 }
-        evaluate(streams, index, active: active, modulations: modulations, of: first..<end)
-      }
-      first = end
-    }
-  }
-
-  /// Modulations of these evaluations, stream after stream: one row for each evaluation that a stream has among them.
-  private func modulate(
-    _ streams: [StreamCore], positions: UnsafeBufferPointer<Float>, _ range: Range<Int>
-  ) -> Plan {
-    var rows = 0
-    for stream in streams { rows += stream.schedule.evaluations(in: range) }
-    let plan = modulation(rows: isComplete ? Self.recordedRows(rows) : rows)
-    let width = model.sampler.configuration.width
-    let input = plan.input(0)
-    var row = 0
-    for (place, stream) in streams.enumerated() {
-      let first = embedTimes(of: stream, in: range)
-      for index in range where index < stream.schedule.count {
-        for column in 0..<width {
-          input[row * width + column] =
-            stream.times[(index - first) * width + column] + positions[place * width + column]
-        }
-        row += 1
-      }
-    }
-    plan.run()
-    return plan
-  }
-
-  /// Sees to it that the stream has what stands for the times of these evaluations; says which evaluation its first row is of.
-  ///
-  /// A schedule that fits is computed once; a longer one in every frame, in as few pieces as the table has room for, and once for all
-  /// streams that have it.
-  private func embedTimes(of stream: StreamCore, in range: Range<Int>) -> Int {
-    let count = stream.schedule.count
-    let end = min(count, range.upperBound)
-    let present = stream.timesBlock
-    if range.lowerBound >= end { return range.lowerBound }
-    if present.count == count, present.first <= range.lowerBound, end <= present.first + Self.mostRows {
-      return present.first
-    }
-    let wanted = TimesBlock(count: count, first: count <= Self.mostRows ? 0 : range.lowerBound)
-    let plan = timePlan()
-    let rows = min(Self.mostRows, count - wanted.first)
-    if timesBlock != wanted {
-      for row in 0..<rows { plan.input(0)[row] = stream.schedule[wanted.first + row].time }
-      plan.run()
-      timesBlock = wanted
-    }
-    let width = model.sampler.configuration.width
-    for index in 0..<rows * width { stream.times[index] = plan.output(0)[index] }
-    stream.timesBlock = wanted
-    return wanted.first
-  }
-
-  /// The least number of rows that ``recordAll()`` has recorded for so many.
-  private static func recordedRows(_ rows: Int) -> Int {
-    var recorded = 1
-    while recorded < rows { recorded *= 2 }
-    return recorded
-  }
-
-  /// One evaluation of the velocity, and the step that it leads to, of every stream that has so many.
-  private func evaluate(
-    _ streams: [StreamCore], _ index: Int, active: Int, modulations: Plan, of range: Range<Int>
-  ) {
-    let plan = velocity(batch: active)
-    let dimension = model.configuration.latentDimension
-    let (x, gains, origins) = (plan.input(0), plan.input(1), plan.input(2))
-    var (row, source) = (0, index - range.lowerBound)
-    for stream in streams {
-      let own = stream.schedule.evaluations(in: range)
-      defer { source += own }
-      guard index < stream.schedule.count else { continue }
-      gains[row] = stream.schedule[index].gain
-      for column in 0..<dimension {
-        x[row * dimension + column] = stream.drawn[column]
-        origins[row * dimension + column] = stream.origin[column]
-      }
-      for (part, width) in modulationWidths.enumerated() {
-        _ = plan.input(3 + part).extracting(row * width..<(row + 1) * width)
-          .update(from: modulations.output(part).extracting(source * width..<(source + 1) * width))
-      }
-      row += 1
-    }
-    plan.run()
-    let moved = plan.output(0)
-    row = 0
-    for stream in streams where index < stream.schedule.count {
-      for column in 0..<dimension { stream.drawn[column] = moved[row * dimension + column] }
-      if stream.schedule[index].endsInterval { _ = stream.origin.update(from: stream.drawn) }
-      row += 1
-    }
+  /// Draws every stream's next latent into its `drawn`, given what ``think(_:)`` says.
+  func draw(_ streams: [StreamCore], conditions: UnsafeBufferPointer<Float>) {
+    drawing.draw(streams, conditions: conditions)
   }
 
   /// Lets one stream's backbone read `count` latents at once: `write(row, latent, level)` fills each, `[D]`, from `position` on.
@@ -224,7 +111,7 @@ final class ModelRunner {
 
   private func backbone(batch: Int) -> Plan {
     backbones.value(at: batch) {
-      record(batch: batch, length: 1) { model.sampler.embedding(of: $0) }
+      record(batch: batch, length: 1) { model.sampler.conditions(of: $0) }
     }
   }
 
@@ -248,51 +135,14 @@ final class ModelRunner {
       ]
     }
   }
-
-  private func modulation(rows: Int) -> Plan {
-    modulations.value(at: rows) {
-      engine.record(inputs: [.init([rows, 1, model.sampler.configuration.width])]) { inputs in
-        model.sampler.modulations(inputs[0])
-      }
-    }
-  }
-
-  private func velocity(batch: Int) -> Plan {
-    velocities.value(at: batch) {
-      let dimension = model.configuration.latentDimension
-      let latents = PlanInput([batch, 1, dimension])
-      return engine.record(
-        inputs: [latents, .init([batch, 1, 1]), latents]
-          + modulationWidths.map { .init([batch, 1, $0]) }
-      ) { inputs in
-        [inputs[2] + model.sampler.velocity(inputs[0], modulations: Array(inputs[3...])) * inputs[1]]
-      }
-    }
-  }
-
-  private func timePlan() -> Plan {
-    if let times { return times }
-    let plan = engine.record(inputs: [.init([Self.mostRows, 1, 1])]) {
-      [model.sampler.embedding(ofTime: $0[0])]
-    }
-    times = plan
-    return plan
-  }
 }
 
 extension Dictionary {
   /// The value at a key, made at first use.
-  fileprivate mutating func value(at key: Key, make: () -> Value) -> Value {
+  mutating func value(at key: Key, make: () -> Value) -> Value {
     if let known = self[key] { return known }
     let made = make()
     self[key] = made
     return made
-  }
-}
-
-extension FlowSchedule {
-  /// How many of the evaluations in `range` it has.
-  fileprivate func evaluations(in range: Range<Int>) -> Int {
-    Swift.max(0, Swift.min(count, range.upperBound) - range.lowerBound)
   }
 }

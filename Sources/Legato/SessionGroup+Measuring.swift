@@ -21,9 +21,9 @@ extension SessionGroup {
     let cores = streams.map(\.core)
     for stream in streams { stream.prepare() }
     let start = clock.now
-    let positions = runner.think(cores)
+    let conditions = runner.think(cores)
     let thought = clock.now
-    runner.draw(cores, positions: positions)
+    runner.draw(cores, conditions: conditions)
     let drawn = clock.now
     let latents = streams.flatMap { Array($0.finish()) }
     let slots = sessions.map { Int32($0.slot) }

@@ -19,20 +19,25 @@ final class StreamCore {
   let origin: UnsafeMutableBufferPointer<Float>
   /// Counts every draw, recovered ones too, so that noise is never used twice.
   var draws = 0
-  private(set) var schedule: FlowSchedule
-  /// What stands for the times of evaluations of the schedule, `[ModelRunner.mostRows, width]`, and which they are: the runner's affair.
+  private(set) var schedule: DrawSchedule
+  /// What stands for the times of evaluations of the schedule, `[NetworkDrawing.mostRows, width]`, and which they are: ``NetworkDrawing``'s affair.
   let times: UnsafeMutableBufferPointer<Float>
   var timesBlock = TimesBlock()
   let slot: Int
   let runner: ModelRunner
 
+  private let kind: SamplerKind
+  /// What the schedule was made for.
+  private var steps: Int
   private let noise: UnsafeMutableBufferPointer<Float>
 
   init(runner: ModelRunner, slot: Int, options: GenerationOptions) {
     self.runner = runner
     self.slot = slot
     self.options = options
-    schedule = FlowSchedule(count: options.steps)
+    kind = runner.model.configuration.sampler.kind
+    schedule = DrawSchedule(kind, count: options.steps)
+    steps = options.steps
     let dimension = runner.model.configuration.latentDimension
     func zeros(_ count: Int) -> UnsafeMutableBufferPointer<Float> {
       let buffer = UnsafeMutableBufferPointer<Float>.allocate(capacity: count)
@@ -40,7 +45,7 @@ final class StreamCore {
       return buffer
     }
     (latent, drawn, origin, noise) = (zeros(dimension), zeros(dimension), zeros(dimension), zeros(dimension))
-    times = zeros(ModelRunner.mostRows * runner.model.sampler.configuration.width)
+    times = zeros(NetworkDrawing.mostRows * (runner.model.sampler.network?.configuration.width ?? 0))
   }
 
   deinit {
@@ -69,15 +74,54 @@ final class StreamCore {
     level = share
   }
 
-  /// Begins a draw with noise of the temperature.
+  /// Begins a draw with noise: a flow's has the temperature from the start.
   func startDraw() {
-    if schedule.count != max(1, options.steps) { schedule = FlowSchedule(count: options.steps) }
+    if steps != options.steps {
+      steps = options.steps
+      schedule = DrawSchedule(kind, count: steps)
+    }
     random(purpose: 1).normal(into: drawn, from: draws * drawn.count)
-    let temperature = options.temperature * factors.temperature
-    for index in drawn.indices { drawn[index] *= temperature }
-    _ = origin.update(from: drawn)
+    if kind == .flow {
+      let temperature = self.temperature
+      for index in drawn.indices { drawn[index] *= temperature }
+      _ = origin.update(from: drawn)
+    }
     draws += 1
   }
+
+  /// What an evaluation of the network reads, and what is added to its answer times the returned factor.
+  func writeEvaluation(
+    _ index: Int, x: UnsafeMutableBufferPointer<Float>, origin: UnsafeMutableBufferPointer<Float>
+  ) -> Float {
+    _ = x.update(from: drawn)
+    guard case .flow(let flow) = schedule else {
+      origin.update(repeating: 0)
+      return 1
+    }
+    _ = origin.update(from: self.origin)
+    return flow[index].gain
+  }
+
+  /// Goes on with what an evaluation came to.
+  func takeEvaluation(_ index: Int, _ moved: UnsafeBufferPointer<Float>) {
+    switch schedule {
+    case .flow(let flow):
+      _ = drawn.update(from: moved)
+      if flow[index].endsInterval { _ = origin.update(from: drawn) }
+    case .diffusion(let diffusion):
+      random(purpose: 2).normal(into: noise, from: (draws * DiffusionSchedule.steps + index) * noise.count)
+      diffusion.advance(drawn, at: index, found: moved, fresh: noise, temperature: temperature)
+    case .none: break
+    }
+  }
+
+  /// Draws from a mixture.
+  func draw(from sampler: MixtureSampler, _ parameters: UnsafeBufferPointer<Float>) {
+    let position = Float(random(purpose: 2).words(at: UInt64(draws)).0 >> 8) / Float(1 << 24)
+    sampler.draw(parameters, position: position, temperature: temperature, noise: drawn)
+  }
+
+  private var temperature: Float { options.temperature * factors.temperature }
 
   private var factors: Style.Factors { options.style?.factors ?? Style.Factors() }
 

@@ -33,7 +33,8 @@ struct LegatoCommand: AsyncParsableCommand {
     version: "0.1.0",
     subcommands: [
       Generate.self, Info.self, Prepare.self, Train.self, Tune.self, Corpus.self, Encode.self, Decode.self,
-      Compare.self, Measure.self, Instruments.self, Evaluate.self, Drift.self, Convert.self, Bench.self,
+      Compare.self, Measure.self, Instruments.self, Evaluate.self, Drift.self, Reproduce.self, Convert.self,
+      Bench.self,
       SoundFont.self,
     ])
 

@@ -5,7 +5,7 @@ import LegatoTensor
 public struct ContinuousModelConfiguration: Codable, Sendable, Hashable {
   public var latentDimension = 64
   public var backbone = BackboneConfiguration()
-  public var sampler = FlowSamplerConfiguration()
+  public var sampler = SamplerConfiguration()
 
   public init() {}
 
@@ -54,7 +54,7 @@ public struct ContinuousModelConfiguration: Codable, Sendable, Hashable {
       ("layers", backbone.layers, 1...256), ("heads", backbone.heads, 1...256),
       ("feedforward", backbone.feedForward, 1...65_536), ("window", backbone.window, 1...65_536),
       ("sinks", backbone.sinks, 1...64), ("sampler width", sampler.width, 1...16_384),
-      ("sampler blocks", sampler.blocks, 1...64),
+      ("sampler blocks", sampler.blocks, 1...64), ("sampler modes", sampler.modes, 1...1024),
     ]
     for (name, value, range) in numbers where !range.contains(value) {
       return "\(name) is \(value); it must be from \(range.lowerBound) to \(range.upperBound)"
@@ -71,15 +71,15 @@ public struct ContinuousModelConfiguration: Codable, Sendable, Hashable {
   }
 }
 
-/// A causal model of continuous latents: backbone, rectified-flow sampler, learned start frame.
+/// A causal model of continuous latents: backbone, sampler, learned start frame.
 ///
-/// With the linear noise transform in training and a little context noise at inference it is CAM (Pasini, Nistal,
+/// With a flow, the linear noise transform in training and a little context noise at inference it is CAM (Pasini, Nistal,
 /// Lattner and Fazekas, "Continuous autoregressive models with noise augmentation avoid error accumulation", 2024).
 public struct ContinuousModel: Sendable {
   public let configuration: ContinuousModelConfiguration
   public let weights: [Weight]
   public let backbone: Backbone
-  public let sampler: FlowSampler
+  public let sampler: Sampler
   /// What stands before the first latent: `[D]`.
   public let start: Weight
 
@@ -92,7 +92,7 @@ public struct ContinuousModel: Sendable {
     start = try scope.weight("start", [configuration.latentDimension], .normal(0.5))
     backbone = try Backbone(
       scope["backbone"], configuration.backbone, latentDimension: configuration.latentDimension)
-    sampler = try FlowSampler(
+    sampler = try Sampler(
       scope["sampler"], configuration.sampler, conditionWidth: configuration.backbone.width,
       latentDimension: configuration.latentDimension)
     weights = scope.weights

@@ -106,6 +106,32 @@ import Testing
         text.contains("told how noisy its past is") == told && text.contains(told ? "additive" : "linear"))
     }
 
+    // The other samplers train, generate, are measured and converted by the same commands.
+    for (kind, steps) in [("diffusion", 100), ("mixture", 8)] {
+      try legato(
+        "train", Self.recipes + "/toy-model.yaml", "--set", "data.latents=latents", "--set", "steps=6",
+        "--set",
+        "model.sampler.kind=\(kind)", "--set", "evaluate.every_steps=3", "--set", "checkpoint.every_steps=3",
+        "--set", "samples.every_steps=0", "--output", kind, "--threads", "1", "--quiet")
+      let made = try info(kind + "/package")
+      #expect((made["sampler"] as? [String: Any])?["kind"] as? String == kind)
+      #expect((made["generation"] as? [String: Any])?["steps"] as? Int == steps)
+      let card = try String(contentsOfFile: folder.path(kind + "/package/README.md"), encoding: .utf8)
+      #expect(card.contains(kind == "mixture" ? "mixture of 32 normal" : "diffusion, 2 blocks"))
+      try legato(
+        "generate", "--model", kind + "/package", "--seed", "1", "--duration", "1", "--output", kind + ".wav")
+      try legato("evaluate", "--model", kind + "/package", "--latents", "latents", "--positions", "96")
+      try legato("convert", kind + "/package", "--weights", "int8", "--output", kind + "-int8", "--quiet")
+      try legato(
+        "generate", "--model", kind + "-int8", "--seed", "1", "--duration", "1", "--output", kind + "-8.wav")
+      try legato(
+        "train", Self.recipes + "/toy-model.yaml", "--from", kind + "/package", "--set",
+        "data.latents=latents",
+        "--set", "steps=1", "--set", "samples.every_steps=0", "--output", kind + "-more", "--threads", "1",
+        "--quiet")
+      #expect((try info(kind + "-more/package")["sampler"] as? [String: Any])?["kind"] as? String == kind)
+    }
+
     // A style leaves the model as it is, byte by byte; a second one joins the first.
     let prepared = try JSONDecoder().decode(
       LatentIndex.self, from: Data(contentsOf: URL(fileURLWithPath: folder.path("latents/latents.json"))))

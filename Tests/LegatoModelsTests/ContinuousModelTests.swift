@@ -7,11 +7,15 @@ import Testing
 
 @Suite struct ContinuousModelTests {
   /// A window shorter than the sequences, so that eviction is always seen.
-  static func model(seed: UInt64 = 5, readsNoiseLevel: Bool = true) throws -> ContinuousModel {
+  static func model(
+    seed: UInt64 = 5, readsNoiseLevel: Bool = true, sampler: SamplerKind = .flow
+  ) throws -> ContinuousModel {
     var c = try #require(ContinuousModelConfiguration.preset("tiny"))
     c.backbone.window = 6
     c.backbone.sinks = 2
     c.backbone.readsNoiseLevel = readsNoiseLevel
+    c.sampler.kind = sampler
+    if sampler == .mixture { c.sampler.modes = 5 }
     return try ContinuousModel(c, weights: RandomWeights(seed: seed, everywhere: 0.1))
   }
 
@@ -42,15 +46,16 @@ import Testing
     try torch.check()
   }
 
-  @Test func enginesAgreeOnTheSampler() throws {
-    let model = try Self.model()
+  @Test(arguments: SamplerKind.allCases) func enginesAgreeOnTheSampler(_ kind: SamplerKind) throws {
+    let model = try Self.model(sampler: kind)
     let (d, width) = (model.configuration.latentDimension, model.configuration.backbone.width)
     func run(_ backend: any Backend) -> [Float] {
       let random = RandomStream(seed: 3, stream: 3)
-      return model.sampler.velocity(
+      let z = backend.tensor(random.normal(5 * width, from: 5000), shape: [5, 1, width])
+      guard let network = model.sampler.network else { return model.sampler.conditions(of: z).floats() }
+      return network(
         backend.tensor(random.normal(5 * 4 * d), shape: [5, 4, d]),
-        t: backend.tensor(random.uniform(20, from: 999), shape: [5, 4, 1]),
-        z: backend.tensor(random.normal(5 * width, from: 5000), shape: [5, 1, width])
+        t: backend.tensor(random.uniform(20, from: 999), shape: [5, 4, 1]), z: z
       ).floats()
     }
     let torch = try TorchBackend(device: .cpu)

@@ -8,6 +8,15 @@ import Testing
 
 /// The stream of plans against the model's definition, evaluated eagerly on whole sequences.
 @Suite struct LatentStreamTests {
+  /// ᾱ of the cosine schedule, by its formula.
+  private static func signal(_ step: Int) -> Double {
+    func f(_ s: Int) -> Double {
+      let c = cos((Double(s) / 1000 + 0.008) / 1.008 * Double.pi / 2)
+      return c * c
+    }
+    return step == 1000 ? 0.001 * f(999) / f(0) : f(step) / f(0)
+  }
+
   /// What the stream draws from `options(position)`, in the plainest way: the backbone on the whole past each time.
   private func reference(_ model: ContinuousModel, frames: Int, options: (Int) -> GenerationOptions)
     -> [Float]
@@ -28,32 +37,66 @@ import Testing
         noise: engine.tensor(levels, shape: [1, position + 1, 1]),
         positions: engine.tensor((0...Int32(position)).map { $0 }, shape: [position + 1])
       ).floats().suffix(width)
-      var x = RandomStream(seed: now.seed, stream: 1).normal(d, from: position * d).map {
-        $0 * now.temperature
+      let z3 = engine.tensor(Array(z), shape: [1, 1, width])
+      let start = RandomStream(seed: now.seed, stream: 1).normal(d, from: position * d)
+      func said(_ network: SamplerNetwork, _ x: [Float], _ t: Float) -> [Float] {
+        network(engine.tensor(x, shape: [1, 1, d]), t: engine.tensor([t], shape: [1, 1, 1]), z: z3).floats()
       }
-      // The midpoint method once more, written out; an odd number begins with an Euler step.
-      func velocity(_ x: [Float], _ t: Float) -> [Float] {
-        model.sampler.velocity(
-          engine.tensor(x, shape: [1, 1, d]), t: engine.tensor([t], shape: [1, 1, 1]),
-          z: engine.tensor(Array(z), shape: [1, 1, width])
-        ).floats()
+      switch model.sampler {
+      case .flow(let network):
+        // The midpoint method once more, written out; an odd number begins with an Euler step.
+        var x = start.map { $0 * now.temperature }
+        func moved(_ x: [Float], along v: [Float], by h: Float) -> [Float] { zip(x, v).map { $0 + h * $1 } }
+        let h = 1 / Float((now.steps + 1) / 2)
+        var t: Float = 0
+        if now.steps % 2 == 1 { (x, t) = (moved(x, along: said(network, x, 0), by: h), h) }
+        for _ in 0..<now.steps / 2 {
+          let middle = moved(x, along: said(network, x, t), by: h / 2)
+          (x, t) = (moved(x, along: said(network, middle, t + h / 2), by: h), t + h)
+        }
+        drawn += x
+      case .diffusion(let network):
+        var x = start
+        for index in 0..<now.steps {
+          let step = 1 + Int((999 * Double(now.steps - 1 - index) / Double(now.steps - 1)).rounded())
+          let next =
+            index + 1 < now.steps
+            ? 1 + Int((999 * Double(now.steps - 2 - index) / Double(now.steps - 1)).rounded()) : 0
+          let (here, there) = (Self.signal(step), Self.signal(next))
+          let found = said(network, x, 1 - Float(step) / 1000)
+          let fresh = RandomStream(seed: now.seed, stream: 2).normal(
+            d, from: ((position + 1) * 1000 + index) * d)
+          x = (0..<d).map { i in
+            let latent = (Double(x[i]) - (1 - here).squareRoot() * Double(found[i])) / here.squareRoot()
+            let beta = 1 - here / there
+            let mean =
+              there.squareRoot() * beta / (1 - here) * min(max(latent, -6), 6)
+              + (1 - beta).squareRoot() * (1 - there) / (1 - here) * Double(x[i])
+            let deviation = (beta * (1 - there) / (1 - here)).squareRoot() * Double(now.temperature)
+            return Float(mean + deviation * Double(fresh[i]))
+          }
+        }
+        drawn += x
+      case .mixture(let mixture):
+        let (logits, means, deviations) = mixture.distribution(of: z3)
+        let weights = logits.softmax().floats()
+        let word = RandomStream(seed: now.seed, stream: 2).words(at: UInt64(position + 1)).0
+        let place = Double(word) / 4_294_967_296
+        var (mode, sum) = (0, Double(weights[0]))
+        while mode + 1 < weights.count, place >= sum {
+          (mode, sum) = (mode + 1, sum + Double(weights[mode + 1]))
+        }
+        drawn += (0..<d).map {
+          means.floats()[mode * d + $0] + now.temperature * deviations.floats()[mode * d + $0] * start[$0]
+        }
       }
-      func moved(_ x: [Float], along v: [Float], by h: Float) -> [Float] { zip(x, v).map { $0 + h * $1 } }
-      let h = 1 / Float((now.steps + 1) / 2)
-      var t: Float = 0
-      if now.steps % 2 == 1 { (x, t) = (moved(x, along: velocity(x, 0), by: h), h) }
-      for _ in 0..<now.steps / 2 {
-        let middle = moved(x, along: velocity(x, t), by: h / 2)
-        (x, t) = (moved(x, along: velocity(middle, t + h / 2), by: h), t + h)
-      }
-      drawn += x
     }
     return drawn
   }
 
-  @Test(arguments: [true, false])
-  func streamIsTheDefinitionAcrossEvictionAndLiveChanges(readsNoiseLevel: Bool) throws {
-    let model = try ContinuousModelTests.model(readsNoiseLevel: readsNoiseLevel)
+  @Test(arguments: [true, false], SamplerKind.allCases)
+  func streamIsTheDefinitionAcrossEvictionAndLiveChanges(readsNoiseLevel: Bool, sampler: SamplerKind) throws {
+    let model = try ContinuousModelTests.model(readsNoiseLevel: readsNoiseLevel, sampler: sampler)
     let (frames, d) = (30, model.configuration.latentDimension)
     // Every parameter changes while it plays, each alone, and after the window of 6 has moved on.
     func options(_ position: Int) -> GenerationOptions {
@@ -79,7 +122,8 @@ import Testing
     #expect(stream.recoveries == 0)
   }
 
-  @Test func savedAndLoadedAgainItIsTheSameModel() throws {
+  @Test(arguments: SamplerKind.allCases) func savedAndLoadedAgainItIsTheSameModel(_ kind: SamplerKind) throws
+  {
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent("legato-\(UUID().uuidString)")
       .path
     defer { try? FileManager.default.removeItem(atPath: folder) }
@@ -88,7 +132,7 @@ import Testing
     try CodecPackage.write(
       to: folder + "/codec", configuration: .init(name: "tiny", licence: "Apache-2.0", codec: sizes),
       weights: codec.weights, format: nil, card: "")
-    let model = try ContinuousModelTests.model()
+    let model = try ContinuousModelTests.model(sampler: kind)
     try ModelPackage.write(
       to: folder + "/model",
       configuration: .init(name: "a", licence: "Apache-2.0", model: model.configuration),

@@ -1,4 +1,5 @@
 import Foundation
+import LegatoModels
 import Testing
 
 @testable import LegatoTraining
@@ -59,7 +60,7 @@ private func problems(_ yaml: String, settings: [String] = []) -> [String] {
           window: 16
           sinks: 0
           start_fraction: 0.25
-          sampler: {kind: flow, width: 32, blocks: 2, draws: 8, time: uniform, time_mean: -0.5, time_std: 2}
+          sampler: {kind: diffusion, modes: 7, width: 32, blocks: 2, draws: 8, time: uniform, time_mean: -0.5, time_std: 2}
           transform: {kind: gaussian-replacement, k_max: 0.5, per: sequence}
           generation: {temperature: 1.5, steps: 3, context_noise: 0.5, feedback_gain: 1.25, tune: true}
         """)
@@ -76,6 +77,7 @@ private func problems(_ yaml: String, settings: [String] = []) -> [String] {
     #expect(settings.preset == .cam150M && settings.width == 64 && settings.sinks == 0)
     #expect(
       settings.sampler.timeMean == -0.5 && settings.sampler.draws == 8 && settings.sampler.time == .uniform)
+    #expect(settings.sampler.kind == .diffusion && settings.sampler.modes == 7)
     #expect(settings.transform.kind == .gaussianReplacement && settings.transform.per == .sequence)
     #expect(recipe.evaluate.patience == 4 && settings.generation.tune && settings.generation.steps == 3)
     #expect(settings.generation.temperature == 1.5 && settings.generation.contextNoise == 0.5)

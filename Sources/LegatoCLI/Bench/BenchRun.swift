@@ -168,7 +168,7 @@ struct BenchTraffic: Encodable {
       $0.hasPrefix("sampler.") && !$0.contains("modulation") && !$0.contains("condition")
         && !$0.contains("time")
     }
-    sampler = once + steps * repeated
+    sampler = once + (package.model.sampler.network == nil ? 1 : steps) * repeated
     codec = package.codec.codec.weights.filter { $0.name.hasPrefix("decoder.") }.reduce(0) {
       $0 + $1.byteCount
     }

@@ -21,8 +21,12 @@ extension InfoReport {
         + "(\(number(Double(b.window) / package.codec.codec.frameRate)) s), \(b.sinks) sinks"
         + (b.readsNoiseLevel ? ", told how noisy its past is" : ""))
     report.add(
-      "sampler", "sampler", .object(["blocks": .integer(s.blocks), "width": .integer(s.width)]),
-      "rectified flow, \(s.blocks) blocks of \(s.width)")
+      "sampler", "sampler",
+      .object(
+        s.kind == .mixture
+          ? ["kind": .text(s.kind.rawValue), "modes": .integer(s.modes)]
+          : ["kind": .text(s.kind.rawValue), "blocks": .integer(s.blocks), "width": .integer(s.width)]),
+      s.summary)
     let g = configuration.generation
     report.add(
       "generation", "best settings",

@@ -16,6 +16,13 @@ extension ModelPackage {
     return ModelPackage(model: model, codec: codec, configuration: configuration, styles: styles, card: card)
   }
 
+  /// The same package with other settings of generation, in memory.
+  public func with(generation: GenerationDefaults) -> ModelPackage {
+    var configuration = configuration
+    configuration.generation = generation
+    return ModelPackage(model: model, codec: codec, configuration: configuration, styles: styles, card: card)
+  }
+
   /// Writes the package as it is, every weight in its own format. Throws where the folder cannot be written.
   public func write(to path: String, card: String) throws {
     try Self.write(

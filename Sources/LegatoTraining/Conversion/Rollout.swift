@@ -68,23 +68,28 @@ struct Rollout: Sendable {
       positions: backend.tensor((0..<Int32(count)).map { $0 }, shape: [count]))
   }
 
-  /// Times at which the sampler is asked for each latent, spread over the flow.
+  /// Times at which the sampler is asked for each latent, spread over the way from noise to data.
   static let draws = 4
 
-  /// Velocities `[frames, draws, dimension]` towards the rollout's latents at random times, noise and times from the rollout's seed.
+  /// What the sampler's network says, `[frames, draws, dimension]`, on the way to the rollout's latents at random times, noise and times
+  /// from the rollout's seed: velocities of a flow. Of a mixture its parameters.
   func velocities(of model: ContinuousModel, on backend: any Backend) throws -> Tensor {
     let d = model.configuration.latentDimension
     let (count, draws) = (frames(dimension: d), Self.draws)
     let noise = RandomStream(seed: options.seed, name: "velocity").normal(count * draws * d)
     let uniform = RandomStream(seed: options.seed, name: "time").uniform(count * draws)
+    let z = try conditions(of: model, on: backend).reshape([count, 1, model.configuration.backbone.width])
+    guard let network = model.sampler.network else { return model.sampler.conditions(of: z) }
     var (x, times) = ([Float](), [Float]())
     for row in 0..<count * draws {
       let t = (Float(row % draws) + uniform[row]) / Float(draws)
       times.append(t)
-      for j in 0..<d { x.append((1 - t) * noise[row * d + j] + t * latents[row / draws * d + j]) }
+      let gains = model.sampler.gains(at: t)
+      for j in 0..<d {
+        x.append(gains.noise * noise[row * d + j] + gains.signal * latents[row / draws * d + j])
+      }
     }
-    let z = try conditions(of: model, on: backend).reshape([count, 1, model.configuration.backbone.width])
-    return model.sampler.velocity(
+    return network(
       backend.tensor(x, shape: [count, draws, d]), t: backend.tensor(times, shape: [count, draws, 1]), z: z)
   }
 }

@@ -1,3 +1,5 @@
+import LegatoModels
+
 /// The model to train: a preset, overrides of its sizes, its sampler and sequence transform.
 public struct ModelRecipe: Sendable, Equatable {
   public enum Preset: String, Sendable, CaseIterable {
@@ -43,7 +45,7 @@ public struct GenerationRecipe: Sendable, Equatable {
 
 /// The network that draws the next latent, and how it is trained.
 public struct SamplerRecipe: Sendable, Equatable {
-  public enum Kind: String, Sendable, CaseIterable { case flow }
+  public typealias Kind = SamplerKind
 
   /// The law of the flow time t (0 is noise, 1 is data).
   public enum Time: String, Sendable, CaseIterable {
@@ -55,10 +57,13 @@ public struct SamplerRecipe: Sendable, Equatable {
   public enum TimePer: String, Sendable, CaseIterable { case draw, position }
 
   public var kind = Kind.flow
+  /// Normal distributions of a mixture.
+  public var modes = 32
   public var width: Int?
   public var blocks: Int?
-  /// Draws of (t, noise) per position.
+  /// Draws of (t, noise) per position; a mixture has none.
   public var draws = 4
+  /// Of a flow; a diffusion's steps are uniform.
   public var time = Time.logitNormal
   public var timePer = TimePer.position
   /// Mean and standard deviation of logit(t); for logit-normal only.

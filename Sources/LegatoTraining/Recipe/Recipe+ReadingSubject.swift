@@ -80,6 +80,7 @@ extension ModelRecipe {
 extension SamplerRecipe {
   fileprivate mutating func read(from reader: RecipeReader) {
     kind = reader.choice("kind", default: kind)
+    modes = reader.int("modes", in: 1...1024) ?? modes
     width = reader.int("width", in: 1...65_536)
     blocks = reader.int("blocks", in: 1...256)
     draws = reader.int("draws", in: 1...1024) ?? draws

@@ -124,6 +124,7 @@ extension ModelRecipe {
     tree.add("noise_level", noiseLevel)
     tree.add(section: "sampler") { section in
       section.add("kind", sampler.kind)
+      section.add("modes", sampler.modes)
       section.add("width", sampler.width, absent: fromPreset)
       section.add("blocks", sampler.blocks, absent: fromPreset)
       section.add("draws", sampler.draws)

@@ -39,7 +39,7 @@ public struct LossByPosition: Sendable, Codable, Hashable {
     )
     precondition(
       length >= window + quarter, "LossByPosition: clips of \(length) latents and a window of \(window)")
-    let objective = FlowObjective(draws: draws, logitNormal: (0, 1))
+    let objective = model.configuration.sampler.kind.objective(draws: draws)
     let gains = noiseLaw.gains(contextNoise)
     var sums = [Double](repeating: 0, count: length)
     var steps: [Double] = []

@@ -116,7 +116,9 @@ public struct SequenceTransform: Sendable, Hashable {
   /// contexts or with linear noise, and for two hours with additive noise (Documentation/architecture.md, "Level,
   /// temperature and context noise" and "Told or not"). Four hours of linear noise wanted 1.02, 0.25 and a feedback gain of
   /// 1.06. The other two kinds have those of their next of kin, which nobody has measured.
-  public var generation: GenerationDefaults {
+  ///
+  /// They are those of a flow. A diffusion takes 100 steps, as MAR does; it and a mixture have the temperature of what they learned.
+  public func generation(with sampler: SamplerKind = .flow) -> GenerationDefaults {
     var defaults = GenerationDefaults()
     defaults.noiseLaw = noiseLaw
     switch kind {
@@ -124,6 +126,8 @@ public struct SequenceTransform: Sendable, Hashable {
     case .linearNoise, .vpNoise: (defaults.temperature, defaults.contextNoise) = (1.07, min(0.2, 0.4 * kMax))
     case .additiveNoise: (defaults.temperature, defaults.contextNoise) = (1.08, min(0.3, 0.43 * kMax))
     }
+    if sampler == .diffusion { defaults.steps = 100 }
+    if sampler != .flow { defaults.temperature = 1 }
     return defaults
   }
 

@@ -22,8 +22,8 @@ enum ModelCard {
     return """
       # \(file.name)
 
-      A continuous autoregressive model of Legato. Backbone: \(b.layers) layers of \(b.width), window \(b.window), \(b.sinks) sinks; sampler: rectified
-      flow, \(s.blocks) blocks of \(s.width). Licence: \(file.licence).
+      A continuous autoregressive model of Legato. Backbone: \(b.layers) layers of \(b.width), window \(b.window), \(b.sinks) sinks; sampler:
+      \(s.summary). Licence: \(file.licence).
 
       \(training(file.training, recipe: recipe, data: data))
 

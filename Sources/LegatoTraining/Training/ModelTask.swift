@@ -18,7 +18,7 @@ public final class ModelTask: TrainingTask {
   private let lead: StyleLead?
   private let codec: CodecPackage
   private let transform: SequenceTransform
-  private let objective: FlowObjective
+  private let objective: any Objective
   private let frames: Int
   /// Settings of the package: those of the one it started from, else what was measured to suit the transform, until
   /// they are tuned.
@@ -79,11 +79,10 @@ public final class ModelTask: TrainingTask {
     heldOut = holds(.validation) || joined ? .validation : .train
     heldOutJoins = joined || (heldOut == .train && !holds(.train))
     transform = settings.transform.sequenceTransform
-    var generation = package?.configuration.generation ?? transform.generation
+    let usual = transform.generation(with: configuration.sampler.kind)
+    var generation = package?.configuration.generation ?? usual
     // A level of noise says nothing under another law.
-    if transform.kind != .nextToken, generation.noiseLaw != transform.noiseLaw {
-      generation = transform.generation
-    }
+    if transform.kind != .nextToken, generation.noiseLaw != transform.noiseLaw { generation = usual }
     let asked = settings.generation
     generation.temperature = asked.temperature.map { Float($0) } ?? generation.temperature
     generation.steps = asked.steps ?? generation.steps
@@ -93,11 +92,7 @@ public final class ModelTask: TrainingTask {
       throw TrainingError("model.generation: \(problem)", "Change the recipe.")
     }
     self.generation = generation
-    objective = FlowObjective(
-      draws: settings.sampler.draws,
-      logitNormal: settings.sampler.time == .logitNormal
-        ? (Float(settings.sampler.timeMean), Float(settings.sampler.timeStd)) : nil,
-      sharesTime: settings.sampler.timePer == .position)
+    objective = settings.sampler.objective(configuration.sampler.kind)
   }
 
   public func loss(step: Int, on backend: any Backend) throws -> (loss: Tensor, parts: [(String, Tensor)]) {

@@ -42,10 +42,27 @@ extension ModelRecipe {
     c.backbone.window = window ?? c.backbone.window
     c.backbone.sinks = sinks ?? c.backbone.sinks
     c.backbone.readsNoiseLevel = noiseLevel
+    c.sampler.kind = sampler.kind
+    if sampler.kind == .mixture { c.sampler.modes = sampler.modes }
     c.sampler.width = sampler.width ?? c.sampler.width
     c.sampler.blocks = sampler.blocks ?? c.sampler.blocks
     if let problem = c.problem { throw TrainingError("model: \(problem)", "Change the recipe.") }
     return c
+  }
+}
+
+extension SamplerRecipe {
+  /// What a sampler of this kind is trained by; the recipe's own kind where it starts from nothing.
+  func objective(_ kind: SamplerKind) -> any Objective {
+    let sharesTime = timePer == .position
+    return switch kind {
+    case .flow:
+      FlowObjective(
+        draws: draws, logitNormal: time == .logitNormal ? (Float(timeMean), Float(timeStd)) : nil,
+        sharesTime: sharesTime)
+    case .diffusion: DiffusionObjective(draws: draws, sharesTime: sharesTime)
+    case .mixture: MixtureObjective()
+    }
   }
 }
 

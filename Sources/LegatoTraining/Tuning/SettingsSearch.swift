@@ -5,6 +5,7 @@ import LegatoModels
 /// statistical problems", 1961).
 struct SettingsSearch {
   struct Axis: Sendable {
+    var name: SettingsTuner.Setting
     var setting: any WritableKeyPath<GenerationDefaults, Float> & Sendable
     var step: Float
     var range: ClosedRange<Float>
@@ -18,9 +19,9 @@ struct SettingsSearch {
 
   /// What changed most comes first (Documentation/architecture.md, "Settings are tuned").
   static let axes = [
-    Axis(setting: \.contextNoise, step: 0.06, range: 0...0.6),
-    Axis(setting: \.feedbackGain, step: 0.04, range: 0.9...1.3),
-    Axis(setting: \.temperature, step: 0.03, range: 0.8...1.3),
+    Axis(name: .contextNoise, setting: \.contextNoise, step: 0.06, range: 0...0.6),
+    Axis(name: .feedbackGain, setting: \.feedbackGain, step: 0.04, range: 0.9...1.3),
+    Axis(name: .temperature, setting: \.temperature, step: 0.03, range: 0.8...1.3),
   ]
   private static let halvings = 2
 

@@ -23,8 +23,12 @@ public struct SettingsTuner: Sendable {
   public var seed: UInt64 = 1000
   /// Trials at most, besides the last comparison.
   public var trials = 20
+  /// What is looked for; the other settings stay as the package has them.
+  public var tuned: Set<Setting> = [.contextNoise, .feedbackGain, .temperature]
   public var threads: Int
   public var style = ProgressStyle.automatic
+
+  public enum Setting: Sendable, Hashable { case contextNoise, feedbackGain, temperature }
 
   public init(package: ModelPackage, data: LatentDataset, threads: Int) {
     (self.package, self.data, self.threads) = (package, data, threads)
@@ -118,8 +122,9 @@ public struct SettingsTuner: Sendable {
 
   /// A style can only have what a factor makes of the package's setting: nothing of 0.
   private var axes: [SettingsSearch.Axis] {
-    guard playedStyle != nil else { return SettingsSearch.axes }
-    return SettingsSearch.axes.compactMap { axis in
+    let all = SettingsSearch.axes.filter { tuned.contains($0.name) }
+    guard playedStyle != nil else { return all }
+    return all.compactMap { axis in
       var axis = axis
       let own = package.configuration.generation[keyPath: axis.setting]
       let high = min(axis.range.upperBound, own * Style.Factors.range.upperBound)

@@ -1,20 +1,12 @@
 import LegatoNN
 import LegatoTensor
 
-/// Sizes of a ``FlowSampler``.
-public struct FlowSamplerConfiguration: Codable, Sendable, Hashable {
-  public var width = 384
-  public var blocks = 3
-
-  public init() {}
-}
-
-/// The rectified-flow sampler: velocity of the next latent given `z` (AdaLN network as in MAR's head, Li et al. 2024;
-/// rectified flow, Liu et al. 2023).
+/// The network that says how to go on from a noisy latent, given `z` (AdaLN network as in MAR's head, Li et al. 2024): the velocity
+/// of a rectified flow, or the noise of a diffusion (``Sampler``).
 ///
-/// t = 0 is noise and t = 1 data: x_t = (1 − t) ε + t x, v = x − ε; a sample is the integral of v from 0 to 1.
-public struct FlowSampler: Sendable {
-  public let configuration: FlowSamplerConfiguration
+/// t = 0 is noise and t = 1 data.
+public struct SamplerNetwork: Sendable {
+  public let configuration: SamplerConfiguration
   private let input: Linear
   private let condition: Linear
   private let time: TimeEmbedding
@@ -24,7 +16,7 @@ public struct FlowSampler: Sendable {
   private let output: Linear
 
   public init(
-    _ scope: WeightScope, _ configuration: FlowSamplerConfiguration, conditionWidth: Int, latentDimension: Int
+    _ scope: WeightScope, _ configuration: SamplerConfiguration, conditionWidth: Int, latentDimension: Int
   ) throws {
     self.configuration = configuration
     let width = configuration.width
@@ -37,9 +29,9 @@ public struct FlowSampler: Sendable {
     output = try Linear(scope["out"], width, latentDimension, initial: .zeros)
   }
 
-  /// Velocity `[R, M, D]` at x `[R, M, D]` and t `[R, M, 1]` given z `[R, 1, H]`: M draws for each of R positions.
-  public func velocity(_ x: Tensor, t: Tensor, z: Tensor) -> Tensor {
-    velocity(x, modulations: modulations(time(t) + condition(z)))
+  /// What it says `[R, M, D]` of x `[R, M, D]` at t `[R, M, 1]` given z `[R, 1, H]`: M draws for each of R positions.
+  public func callAsFunction(_ x: Tensor, t: Tensor, z: Tensor) -> Tensor {
+    self(x, modulations: modulations(time(t) + condition(z)))
   }
 
   // MARK: In parts, for generation
@@ -65,8 +57,8 @@ public struct FlowSampler: Sendable {
     blocks.map { _ in 3 * configuration.width } + [2 * configuration.width]
   }
 
-  /// Velocity at x, given its modulations.
-  public func velocity(_ x: Tensor, modulations: [Tensor]) -> Tensor {
+  /// What it says of x, given its modulations.
+  public func callAsFunction(_ x: Tensor, modulations: [Tensor]) -> Tensor {
     var h = input(x)
     for (block, modulation) in zip(blocks, modulations) { h = block(h, modulation: modulation) }
     let parts = modulations[blocks.count].split(axis: -1, parts: 2)

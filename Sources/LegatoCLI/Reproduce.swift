@@ -1,0 +1,117 @@
+import ArgumentParser
+import Foundation
+import LegatoAudio
+import LegatoModels
+import LegatoTensor
+import LegatoTraining
+
+/// `legato reproduce`: the experiments of the papers, again.
+struct Reproduce: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    abstract: "Repeat the experiments of the papers.", subcommands: [ReproduceCAM.self])
+}
+
+/// `legato reproduce cam`: CAM against its baselines.
+struct ReproduceCAM: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "cam",
+    abstract: "Train CAM and its baselines and compare how they play.",
+    discussion: """
+      Renders a corpus (or takes the one that is there), trains every row, finds each one's best temperature and context noise, lets \
+      it play several times as long as what training sees at once, and compares that with music no training saw.
+
+        legato reproduce cam --scale toy
+        legato reproduce cam --scale small --time-limit 2h
+        legato reproduce cam --scale small --rows cam,plain
+
+      A row that is finished is kept and not done again, unless its recipe, its data or what is measured changes; one that is stopped \
+      goes on where it was. So the same command, typed again, gets farther. `toy` takes minutes and shows only that everything runs; \
+      `small` takes at most 20 minutes a row on two cores; `large` has the published size and number of updates.
+      """)
+
+  @Option(help: "toy, small or large.")
+  var scale = CAMExperiment.Scale.small
+
+  @Option(
+    help: ArgumentHelp(
+      "Only these, separated by commas: \(CAMExperiment.rows.map(\.name).joined(separator: ", ")). (default: all)",
+      valueName: "names"))
+  var rows: String?
+
+  @Option(help: "No more training after this time, such as 25m or 2h; the same command goes on.")
+  var timeLimit: String?
+
+  @Option(
+    name: .shortAndLong,
+    help: ArgumentHelp(
+      "Holds everything that is made. (default: reproductions/cam-SCALE)", valueName: "folder"))
+  var output: String?
+
+  @Option(
+    help: ArgumentHelp("The page; its plot lies beside it. (default: OUTPUT/cam.md)", valueName: "file.md"))
+  var report: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "A codec package, or a model package that holds one. (default: the one that ships)", valueName: "folder"
+    ))
+  var codec: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "A General MIDI sound font. (default: LEGATO_SOUNDFONT, or FluidR3)", valueName: "file.sf2"))
+  var soundFont: String?
+
+  @OptionGroup var threads: ThreadsOption
+  @OptionGroup var reporting: OutputOptions
+
+  func validate() throws {
+    if let timeLimit, DurationText.seconds(timeLimit) == nil {
+      throw ValidationError(
+        "--time-limit is '\(timeLimit)'; write a time such as 25m, 1h30m, or a number of seconds")
+    }
+    if let report, !report.hasSuffix(".md") {
+      throw ValidationError("--report is '\(report)'; it must end with .md")
+    }
+  }
+
+  func run() throws {
+    let folder = output ?? "reproductions/cam-\(scale.rawValue)"
+    let page = report ?? folder + "/cam.md"
+    if report != nil { try OutputNames.checkFolder(of: page) }
+    let experiment = CAMExperiment(scale)
+    var work = CAMReproduction(experiment, folder: folder, codec: try PackageLocation.findCodec(codec))
+    work.rows = rows?.split(separator: ",").map(String.init) ?? []
+    work.threads = threads.value
+    work.timeLimit = timeLimit.flatMap(DurationText.seconds)
+    work.soundFont = soundFont
+    work.style = reporting.progress
+    if !reporting.quiet { work.tell = { StandardError.write($0 + "\n") } }
+    let outcome = try work.run()
+    let text = CAMReport(experiment, outcome)
+    let picture = String(page.dropLast(3)) + ".svg"
+    if !outcome.results.isEmpty { try text.picture.write(to: picture) }
+    try DurableFile.write(
+      Array(text.markdown(picture: (picture as NSString).lastPathComponent).utf8), to: page)
+    if reporting.json {
+      for result in outcome.results { try StandardOutput.json(result) }
+    } else if !reporting.quiet {
+      for result in outcome.results { try StandardOutput.line(Self.line(result)) }
+      if !outcome.missing.isEmpty {
+        try StandardOutput.line(
+          "still to be done by the same command: \(outcome.missing.joined(separator: "; "))")
+      }
+      try StandardOutput.line(page)
+    }
+    if let code = StopSignal.exitCode { throw ExitCode(code) }
+  }
+
+  private static func line(_ result: CAMResult) -> String {
+    func number(_ value: Double?) -> String { value.map { String(format: "%.3g", $0) } ?? "-" }
+    return
+      "\(result.row), seed \(result.seed): distance \(number(result.first)) at first, \(number(result.last)) at last; "
+      + result.settings.summary
+  }
+}
+
+extension CAMExperiment.Scale: ExpressibleByArgument {}

@@ -1,0 +1,121 @@
+/// The experiment of the CAM paper (Pasini, Nistal, Lattner and Fazekas 2024): one system and its baselines, of one backbone, on one corpus,
+/// with as many updates each.
+public struct CAMExperiment: Sendable {
+  /// How much of it: `toy` shows that everything runs, `small` is for two cores, `large` has the published sizes.
+  public enum Scale: String, Sendable, CaseIterable { case toy, small, large }
+
+  /// A system: what it is trained by, and what it may do when it plays.
+  public struct Row: Sendable, Hashable {
+    public var name: String
+    /// What it is, in the report.
+    public var text: String
+    /// Settings of the recipe that differ from CAM's.
+    var settings: [String]
+    /// Whether context noise may be found for it.
+    var hasContextNoise = true
+    /// Whether it has as many training seeds as the scale allows, or one.
+    var isDeciding = false
+  }
+
+  /// CAM and what it is compared with. "MAR with rectified flow" of the paper is here `plain`: raster order, a causal backbone, a flow for a
+  /// head.
+  public static let rows: [Row] = [
+    Row(
+      name: "cam", text: "CAM: flow, linear noise k to 1, context noise", settings: [], isDeciding: true),
+    Row(
+      name: "plain", text: "without the noise transform (MAR with rectified flow)",
+      settings: ["model.transform.kind=next-token"], isDeciding: true),
+    Row(
+      name: "givt", text: "GIVT: mixture of 32 normal distributions",
+      settings: ["model.transform.kind=next-token", "model.sampler.kind=mixture"], isDeciding: true),
+    Row(
+      name: "givt-noise", text: "GIVT with CAM's noise transform", settings: ["model.sampler.kind=mixture"],
+      isDeciding: true),
+    Row(
+      name: "cam-clean", text: "CAM without context noise when it plays", settings: [], hasContextNoise: false
+    ),
+    Row(
+      name: "mar", text: "MAR: diffusion, noise prediction, raster order, causal",
+      settings: ["model.transform.kind=next-token", "model.sampler.kind=diffusion"]),
+    Row(name: "cam-half", text: "CAM with k to 0.5", settings: ["model.transform.k_max=0.5"]),
+    Row(
+      name: "vp-noise", text: "variance-preserving noise (CALM)",
+      settings: ["model.transform.kind=vp-noise"]),
+    Row(
+      name: "replacement", text: "Gaussian replacement (AudioMNTP, ablation D)",
+      settings: ["model.transform.kind=gaussian-replacement"]),
+  ]
+
+  /// Changes with whatever changes what a recipe trains or how it is measured, so that results of before are not taken for today's.
+  static let revision = 1
+
+  public let scale: Scale
+
+  public init(_ scale: Scale) { self.scale = scale }
+
+  /// Hours of music for training, and of other music to measure with.
+  var hours: (training: Double, heldOut: Double) {
+    switch scale {
+    case .toy: (0.15, 0.15)
+    case .small: (10, 2.5)
+    case .large: (1000, 10)
+    }
+  }
+
+  var maximumMinutes: Double { scale == .toy ? 1 : scale == .small ? 3 : 10 }
+
+  /// Training seeds of the rows that decide.
+  var seeds: Int { scale == .toy ? 1 : 3 }
+
+  /// Trials of settings, streams of a trial and their seconds; the sampler's steps meanwhile, where they are many.
+  var tuning: (trials: Int, count: Int, seconds: Double) {
+    switch scale {
+    case .toy: (2, 2, 9)
+    case .small: (14, 8, 40)
+    case .large: (30, 16, 60)
+    }
+  }
+
+  /// Seeds that play, how long, and the length of a stretch: the last one is several windows and crops from the start.
+  var playing: (count: Int, seconds: Double, stretch: Double) {
+    switch scale {
+    case .toy: (2, 16, 4)
+    case .small: (24, 120, 15)
+    case .large: (64, 240, 15)
+    }
+  }
+
+  /// The recipe of a row, without what differs from machine to machine.
+  func recipe(_ row: Row, seed: Int) throws -> Recipe {
+    let sizes =
+      switch scale {
+      case .toy: "{preset: tiny, window: 16, transform: {kind: linear-noise, k_max: 1.0}}"
+      case .small:
+        "{preset: small, width: 192, heads: 3, layers: 5, window: 128, start_fraction: 0.1, transform: {kind: linear-noise, k_max: 1.0}}"
+      case .large: "{preset: cam-150m, transform: {kind: linear-noise, k_max: 1.0}}"
+      }
+    let (steps, batch, crop, warmup) =
+      switch scale {
+      case .toy: (4, 2, 60, 1)
+      case .small: (1200, 8, 384, 100)
+      case .large: (400_000, 32, 768, 1000)
+      }
+    return try Recipe(
+      yaml: """
+        kind: model
+        name: row
+        seed: \(seed)
+        precision: \(scale == .toy ? "f32" : "bf16")
+        steps: \(steps)
+        batch_size: \(batch)
+        data: {latents: latents, crop_frames: \(crop)}
+        optimizer: {learning_rate: 1e-3, betas: [0.9, 0.95], weight_decay: 0.02, clip: 1.0, warmup_steps: \(warmup), schedule: cosine, final_fraction: 0.03}
+        ema: {decay: \(scale == .toy ? 0.5 : scale == .small ? 0.99 : 0.9999)}
+        checkpoint: {every_steps: 0, every_minutes: 3, keep: 1}
+        evaluate: {every_steps: \(max(1, steps / 4)), batches: \(scale == .toy ? 1 : 12)}
+        samples: {every_steps: 0}
+        log: {every_steps: \(max(1, steps / 60))}
+        model: \(sizes)
+        """, file: "the recipe of \(row.name)", settings: row.settings)
+  }
+}

@@ -1,0 +1,125 @@
+import Foundation
+import LegatoAudio
+import LegatoEvaluation
+import LegatoModels
+
+/// A ``CAMReproduction`` as a page: table, drift plot, settings.
+public struct CAMReport: Sendable {
+  public var experiment: CAMExperiment
+  public var outcome: CAMReproduction.Outcome
+
+  public init(_ experiment: CAMExperiment, _ outcome: CAMReproduction.Outcome) {
+    (self.experiment, self.outcome) = (experiment, outcome)
+  }
+
+  private var rows: [(row: CAMExperiment.Row, results: [CAMResult])] {
+    CAMExperiment.rows.compactMap { row in
+      let results = outcome.results.filter { $0.row == row.name }
+      return results.isEmpty ? nil : (row, results)
+    }
+  }
+
+  /// In Markdown. `picture`: the plot's file, as the page names it.
+  public func markdown(picture: String) -> String {
+    let (count, seconds, stretch) = experiment.playing
+    func number(_ value: Double) -> String { String(format: "%g", value) }
+    let smoke =
+      experiment.scale == .toy
+      ? "\n**Smoke: it shows that everything runs, and supports no claim.**\n" : ""
+    return """
+      # CAM against its baselines, \(experiment.scale.rawValue)
+      \(smoke)
+      `legato reproduce cam --scale \(experiment.scale.rawValue)`: every row is a model of one backbone on the same \(number(experiment.hours.training)) hours of single instruments (`legato corpus`),
+      with as many updates, each at its own best temperature and context noise (\(experiment.tuning.trials) trials on music that is not measured with). Each plays \(number(seconds)) s from \(count) seeds. Distances
+      are Fréchet distances of log-mel patches from recordings that no training saw: of the first \(number(stretch)) s of all seeds together, and of the last \(number(stretch)) s. The last is **FADacc** as Legato
+      defines it; it is not the paper's, whose definition is not published. Latents: the same of the codec's latents, which know nothing of patches. With several training seeds: mean and 95 % interval (Student).
+
+      \(table)
+
+      As many real recordings against the others: \(distance(outcome.real)) (all stretches together).
+
+      ![Distance from real music by position](\(picture))
+
+      ## Settings
+
+      \(settings)
+      \(missing)\(warnings)
+      """
+  }
+
+  private var table: String {
+    let head = """
+      | system | training seeds | first | last: FADacc | last ÷ first | latents, first | latents, last | stretches like real music |
+      |---|---|---|---|---|---|---|---|
+      """
+    let lines = rows.map { row, results in
+      func mean(_ value: (CAMResult) -> Double?) -> String {
+        Estimate(meanOf: results.compactMap(value))?.text ?? ""
+      }
+      let stretches = results.reduce(0) { $0 + $1.report.stretches.count }
+      let inside = results.reduce(0) { $0 + $1.report.distanceStretchesInside }
+      return "| \(row.text) | \(results.count) | \(mean(\.first)) | \(mean(\.last)) | "
+        + "\(mean { result in result.last.flatMap { last in result.first.map { last / $0 } } }) | "
+        + "\(mean(\.firstLatents)) | \(mean(\.lastLatents)) | \(inside) of \(stretches) |"
+    }
+    return ([head] + lines).joined(separator: "\n")
+  }
+
+  private func distance(_ report: DriftReport) -> String { report.distance.frechet.text }
+
+  private var settings: String {
+    let head = """
+      | system | seed | parameters | updates | temperature, context noise, steps | held-out loss, clean and noised | minutes: training, settings, playing |
+      |---|---|---|---|---|---|---|
+      """
+    let lines = rows.flatMap { row, results in
+      results.sorted { $0.seed < $1.seed }.map { result in
+        let losses = ["validation_loss", "validation_noised"].compactMap { result.losses[$0] }
+          .map(Estimate.digits).joined(separator: ", ")
+        func minutes(_ seconds: Double) -> String { Estimate.digits(seconds / 60) }
+        let training = result.seconds.training.map(minutes) ?? "shared"
+        let parameters = String(format: "%.2f M", Double(result.parameters) / 1e6)
+        let sampler = result.settings
+        return "| \(row.name) | \(result.seed) | \(parameters) | \(result.updates) | "
+          + "\(sampler.temperature), \(sampler.contextNoise), \(sampler.steps) | \(losses) | "
+          + "\(training), \(minutes(result.seconds.tuning)), \(minutes(result.seconds.measuring)) |"
+      }
+    }
+    let hardware = Set(outcome.results.map(\.hardware)).sorted().joined(separator: "; ")
+    return ([head] + lines).joined(separator: "\n")
+      + "\n\nLosses are those of each row's own objective: compare them within one. Hardware: \(hardware)."
+  }
+
+  private var missing: String {
+    outcome.missing.isEmpty
+      ? ""
+      : "\nStill to be done by the same command: \(outcome.missing.joined(separator: "; ")).\n"
+  }
+
+  private var warnings: String {
+    outcome.warnings.isEmpty ? "" : "\n" + outcome.warnings.map { "- \($0)\n" }.joined()
+  }
+
+  /// Distance by position, a line for each system, a band from the lowest to the highest of several seeds.
+  public var picture: Chart {
+    var series = rows.map { row, results in
+      let count = results.map(\.report.stretches.count).min() ?? 0
+      let x = (0..<count).map {
+        (results[0].report.stretches[$0].start + results[0].report.stretches[$0].end) / 2
+      }
+      let values = (0..<count).map { index in
+        results.map { $0.report.stretches[index].distance.frechet.value }
+      }
+      return Chart.Series(
+        row.name, x: x, y: values.map { $0.reduce(0, +) / Double($0.count) },
+        band: results.count > 1 ? (values.map { $0.min() ?? 0 }, values.map { $0.max() ?? 0 }) : nil)
+    }
+    if let floor = outcome.real.floor, let first = series.first, let last = first.x.last {
+      series.append(
+        .init("real music", x: [0, last], y: [floor.frechet, floor.frechet], isDashed: true))
+    }
+    return Chart(
+      title: "Distance from real music by position", xLabel: "seconds from the start",
+      yLabel: "Fréchet distance of log-mel patches", series: series)
+  }
+}

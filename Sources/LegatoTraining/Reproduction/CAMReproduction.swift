@@ -1,0 +1,248 @@
+import Foundation
+import Legato
+import LegatoAudio
+import LegatoCodecs
+import LegatoEvaluation
+import LegatoModels
+import LegatoTensor
+import LegatoTorch
+
+/// Runs a ``CAMExperiment`` in a folder: corpus, latents, every row of every seed; what is there already is not done again.
+public struct CAMReproduction: Sendable {
+  public var experiment: CAMExperiment
+  /// Holds everything that is made.
+  public var folder: String
+  /// The codec's package.
+  public var codec: String
+  /// Names of rows; empty for all.
+  public var rows: [String] = []
+  public var threads = Platform.processorCount
+  /// Seconds; nil for no limit.
+  public var timeLimit: Int?
+  public var soundFont: String?
+  public var style = ProgressStyle.automatic
+  /// Hears what is done next, and what it came to.
+  public var tell: @Sendable (String) -> Void = { _ in }
+
+  public init(_ experiment: CAMExperiment, folder: String, codec: String) {
+    (self.experiment, self.folder, self.codec) = (experiment, folder, codec)
+  }
+
+  /// What is there when it ends.
+  public struct Outcome: Sendable {
+    public var results: [CAMResult]
+    /// Rows and seeds that are still to be done.
+    public var missing: [String]
+    /// As many real recordings as seeds that play, against the others.
+    public var real: DriftReport
+    public var warnings: [String]
+  }
+
+  private struct Job {
+    var row: CAMExperiment.Row
+    var seed: Int
+    var name: String { "\(row.name), seed \(seed)" }
+  }
+
+  /// Rows in the order of their worth, one seed after the other.
+  private var jobs: [Job] {
+    (1...experiment.seeds).flatMap { seed in
+      CAMExperiment.rows.filter {
+        (seed == 1 || $0.isDeciding) && (rows.isEmpty || rows.contains($0.name))
+      }.map { Job(row: $0, seed: seed) }
+    }
+  }
+
+  /// Throws ``TrainingError`` and what corpus, preparation and training throw; a signal or the limit's end is no error.
+  public func run() throws -> Outcome {
+    StopSignal.install()
+    for name in rows where !CAMExperiment.rows.contains(where: { $0.name == name }) {
+      throw TrainingError(
+        "there is no row '\(name)'",
+        "Choose among \(CAMExperiment.rows.map(\.name).joined(separator: ", ")).")
+    }
+    let limit = TimeLimit(seconds: timeLimit)
+    let data = try latents(of: try corpus("corpus", hours: experiment.hours.training, seed: 1), "latents")
+    let heldOut = try corpus("held-out", hours: experiment.hours.heldOut, seed: 2)
+    let real = try RealMusic(
+      heldOut, latents: try latents(of: heldOut, "held-out-latents"), experiment: experiment,
+      threads: threads, style: style)
+    var results: [CAMResult] = []
+    var missing: [String] = []
+    for job in jobs {
+      let key = try key(job, data)
+      if let known = try known(job, key) {
+        results.append(known)
+      } else if StopSignal.isRequested || limit.isOver() {
+        missing.append(job.name)
+      } else if let result = try made(job, key, data: data, real: real, limit: limit) {
+        results.append(result)
+      } else {
+        missing.append(job.name)
+      }
+    }
+    return Outcome(results: results, missing: missing, real: real.control, warnings: real.reference.warnings)
+  }
+
+  // MARK: Data
+
+  private func corpus(_ name: String, hours: Double, seed: UInt64) throws -> String {
+    var options = CorpusOptions(hours: hours, output: URL(fileURLWithPath: "\(folder)/\(name)"))
+    options.seed = seed
+    options.maximumMinutes = experiment.maximumMinutes
+    options.instruments = ["0", "11", "24", "42", "48", "73"]
+    options.soundFont = soundFont.map { URL(fileURLWithPath: $0) }
+    options.threads = threads
+    let line = ProgressLine(name, total: nil, unit: "piece", style: style)
+    defer { line.finish() }
+    return try renderCorpus(
+      options, progress: { line.update($0.pieces) }, isCancelled: { StopSignal.isRequested }
+    ).manifest.path
+  }
+
+  private func latents(of corpus: String, _ name: String) throws -> LatentDataset {
+    let path = "\(folder)/\(name)"
+    var options = PrepareOptions(input: corpus, codec: codec, output: path)
+    (options.threads, options.excerpts) = (threads, 0)
+    _ = try Preparation(options).run(style: style, isCancelled: { StopSignal.isRequested })
+    return try LatentDataset(path: path)
+  }
+
+  // MARK: Rows
+
+  /// Weights have a folder by their recipe and data, which rows that differ only in how they play share.
+  private func trainingKey(_ job: Job, _ data: LatentDataset) throws -> String {
+    let recipe = try experiment.recipe(job.row, seed: job.seed)
+    return DataFingerprint.of(["\(CAMExperiment.revision)", recipe.yaml, data.fingerprint])
+  }
+
+  private func key(_ job: Job, _ data: LatentDataset) throws -> String {
+    DataFingerprint.of([
+      try trainingKey(job, data), "\(job.row.hasContextNoise)", "\(experiment.tuning)",
+      "\(experiment.playing)",
+    ])
+  }
+
+  private func resultPath(_ job: Job) -> String { "\(folder)/rows/\(job.row.name)-\(job.seed).json" }
+
+  private func known(_ job: Job, _ key: String) throws -> CAMResult? {
+    let path = resultPath(job)
+    guard FileManager.default.fileExists(atPath: path) else { return nil }
+    guard
+      let result = try? JSONDecoder().decode(
+        CAMResult.self, from: Data(contentsOf: URL(fileURLWithPath: path)))
+    else {
+      throw TrainingError("\(path) cannot be read as a row's result", "Remove it to have the row done again.")
+    }
+    return result.key == key ? result : nil
+  }
+
+  /// Nil where it was stopped.
+  private func made(
+    _ job: Job, _ key: String, data: LatentDataset, real: RealMusic, limit: TimeLimit
+  ) throws -> CAMResult? {
+    tell("\(job.name): trains")
+    let run = "\(folder)/trained/\(try trainingKey(job, data))"
+    var recipe = try experiment.recipe(job.row, seed: job.seed)
+    (recipe.data.source, recipe.threads) = (data.path, threads)
+    recipe.timeLimit = limit.remaining.map { max(1, Int($0)) }
+    var options = TrainerOptions()
+    options.style = style
+    let start = monotonicSeconds()
+    let wasThere = FileManager.default.fileExists(atPath: run + "/package")
+    let outcome = try Trainer.run(recipe: recipe, folder: run, options: options)
+    guard outcome.end == .finished, let path = outcome.package, !StopSignal.isRequested else { return nil }
+    let trained = monotonicSeconds()
+    tell("\(job.name): looks for the settings it plays best with")
+    var package = try ModelPackage(path: path)
+    guard let settings = try tuned(package, job.row, data) else { return nil }
+    package = package.with(generation: settings)
+    let tuned = monotonicSeconds()
+    tell("\(job.name): plays")
+    let report = try real.report(job.name, package, experiment: experiment, threads: threads, style: style)
+    guard let report else { return nil }
+    let result = CAMResult(
+      row: job.row.name, seed: job.seed, key: key,
+      parameters: package.model.weights.reduce(0) { $0 + $1.count }, updates: outcome.step,
+      losses: outcome.losses, settings: settings,
+      seconds: .init(
+        training: wasThere ? nil : package.configuration.training?.seconds ?? trained - start,
+        tuning: tuned - trained, measuring: monotonicSeconds() - tuned),
+      hardware: package.configuration.training?.hardware ?? "", report: report)
+    try FileManager.default.createDirectory(atPath: folder + "/rows", withIntermediateDirectories: true)
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+    try DurableFile.write(Array(try encoder.encode(result)), to: resultPath(job))
+    return result
+  }
+
+  /// A row's best temperature and context noise, on music that is not measured with; nil where it was stopped.
+  private func tuned(_ package: ModelPackage, _ row: CAMExperiment.Row, _ data: LatentDataset) throws
+    -> GenerationDefaults?
+  {
+    var start = package.configuration.generation
+    if !row.hasContextNoise { start.contextNoise = 0 }
+    var tuner = SettingsTuner(
+      package: package.with(generation: start), data: data.filtered { $0.split != .test }, threads: threads)
+    (tuner.trials, tuner.count, tuner.seconds) = experiment.tuning
+    tuner.tuned = row.hasContextNoise ? [.contextNoise, .temperature] : [.temperature]
+    tuner.style = style
+    return try tuner.run()?.settings
+  }
+}
+
+/// Music that no training has seen, as rows are compared with it.
+struct RealMusic: Sendable {
+  let reference: DriftReference
+  let latents: LatentReference
+  /// As many recordings as seeds that play, against the others.
+  let control: DriftReport
+
+  init(
+    _ corpus: String, latents data: LatentDataset, experiment: CAMExperiment, threads: Int,
+    style: ProgressStyle
+  ) throws {
+    let items = try RecordingList(source: corpus).items
+    let stretch = experiment.playing.stretch
+    let progress = ProgressLine("real music", total: items.count, unit: "recording", style: style)
+    defer { progress.finish() }
+    let sounds = try ParallelWork.map(items.count, threads: threads, done: { progress.update($0) }) { index in
+      try StretchMeter.measure(file: items[index].path, stretch: stretch, engine: CPUEngine(threads: 1))
+    }
+    let engine = CPUEngine(threads: threads)
+    reference = try DriftReference(sounds, engine: engine)
+    latents = try LatentReference(
+      data.index.pieces.map {
+        LatentSequence(name: $0.id, dimension: data.dimension, values: try data.latents(of: $0))
+      }, components: min(16, data.dimension))
+    let whole = sounds.filter { $0.stretches > 0 }
+    let count = min(experiment.playing.count, whole.count / 2)
+    let chosen = (0..<count).map { $0 * whole.count / count }
+    control = try DriftReport(
+      DriftSystem(
+        name: "\(count) real recordings", sounds: chosen.map { whole[$0] }, leavingOut: Set(chosen)),
+      reference: reference, engine: engine)
+  }
+
+  /// Lets a package play from seeds that tuning has not used; nil where it was stopped.
+  func report(
+    _ name: String, _ package: ModelPackage, experiment: CAMExperiment, threads: Int, style: ProgressStyle
+  ) throws -> DriftReport? {
+    let (count, seconds, stretch) = experiment.playing
+    let progress = SharedProgress("play", total: Double(count) * seconds, unit: "second", style: style)
+    defer { progress.finish() }
+    let workers = min(threads, count)
+    let rollouts = try ParallelWork.map(count, threads: workers) { number -> MeasuredRollout? in
+      if StopSignal.isRequested { return nil }
+      return try MeasuredRollout(
+        package: package, options: package.options(seed: 1 + UInt64(number)), seconds: seconds,
+        stretch: stretch, keepsLatents: true, threads: max(1, threads / workers), made: progress.add)
+    }.compactMap { $0 }
+    guard rollouts.count == count else { return nil }
+    return try DriftReport(
+      DriftSystem(
+        name: name, sounds: rollouts.map(\.sound), latents: rollouts.map(\.latents),
+        latentRate: package.codec.codec.frameRate),
+      reference: reference, latents: latents, engine: CPUEngine(threads: threads))
+  }
+}

@@ -1,0 +1,36 @@
+import LegatoModels
+import LegatoNN
+import LegatoTensor
+
+/// The objective of a mixture: the negative logarithm of the next latent's density, in nats a dimension (GIVT; Tschannen, Eastwood and
+/// Mentzer 2024).
+public struct MixtureObjective: Objective {
+  public init() {}
+
+  public func losses(
+    _ model: ContinuousModel, z: Tensor, _ batch: TransformedBatch, on backend: any Backend,
+    random: RandomStream
+  ) -> Tensor {
+    guard case .mixture(let mixture) = model.sampler else {
+      preconditionFailure("MixtureObjective: the sampler is \(model.configuration.sampler.kind)")
+    }
+    let (rows, modes, dimension) = (batch.items * batch.positions, mixture.modes, mixture.dimension)
+    let all = mixture.distribution(of: z)
+    let target = backend.tensor(batch.targets, shape: [rows, 1, dimension])
+    let deviations = all.deviations.reshape([rows, modes, dimension])
+    let distance = (target - all.means.reshape([rows, modes, dimension])) / deviations
+    // Each mode's logarithm of the density, `[rows, modes]`, up to the constant.
+    let densities = (distance.square() * -0.5 - deviations.log()).sum(axis: 2).reshape([rows, modes])
+    let logits = all.logits.reshape([rows, modes])
+    let constant = 0.5 * Float(Double.logarithm(2 * Double.pi))
+    return (Self.logarithmOfSum(logits) - Self.logarithmOfSum(logits + densities)) / Float(dimension)
+      + constant
+  }
+
+  /// log Σ exp along the last axis, `[rows, n]` → `[rows]`.
+  private static func logarithmOfSum(_ x: Tensor) -> Tensor {
+    let rows = x.dim(0)
+    let most = x.max(axis: 1).reshape([rows, 1])
+    return ((x - most).exp().sum(axis: 1).log() + most).reshape([rows])
+  }
+}

@@ -1,0 +1,89 @@
+import Foundation
+import LegatoTraining
+import Testing
+
+@testable import LegatoCLI
+
+/// `legato reproduce cam` at toy size, with the codec that ships.
+///
+/// Needs what `make test` sets up: FluidSynth with a font, and the libtorch plug-in.
+@Suite(.serialized) struct ReproduceTests {
+  private let folder: TemporaryFolder
+
+  init() throws { folder = try TemporaryFolder() }
+
+  private func reproduce(_ more: String...) throws -> LegatoProcess.Result {
+    try LegatoProcess.run(["reproduce", "cam", "--scale", "toy", "--output", "toy"] + more, in: folder.url)
+  }
+
+  private func results(_ result: LegatoProcess.Result) throws -> [[String: Any]] {
+    try result.text.split(separator: "\n").map {
+      try #require(try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
+    }
+  }
+
+  @Test func everyRowRunsAndIsKept() throws {
+    let some = try reproduce("--rows", "cam,givt", "--json", "--quiet")
+    try #require(some.status == 0, "\(some.error)")
+    let first = try results(some)
+    #expect(first.map { $0["row"] as? String } == ["cam", "givt"])
+    let all = try reproduce("--json", "--quiet", "--report", "page.md")
+    try #require(all.status == 0, "\(all.error)")
+    let rows = try results(all)
+    #expect(rows.compactMap { $0["row"] as? String } == CAMExperiment.rows.map(\.name))
+    func row(_ name: String, _ rows: [[String: Any]]) -> NSDictionary? {
+      rows.first { $0["row"] as? String == name } as NSDictionary?
+    }
+    // What was there is what it was, wall times included.
+    for name in ["cam", "givt"] { #expect(row(name, rows) == row(name, first), "\(name)") }
+    for row in rows {
+      let name = row["row"] as? String ?? ""
+      #expect(row["updates"] as? Int == 4, "\(name)")
+      let settings = try #require(row["settings"] as? [String: Any])
+      #expect(name != "cam-clean" || settings["context_noise"] as? Double == 0)
+      #expect(
+        settings["feedback_gain"] as? Double == 1 && settings["steps"] as? Int == (name == "mar" ? 100 : 8))
+      let stretches = try #require((row["report"] as? [String: Any])?["stretches"] as? [[String: Any]])
+      #expect(stretches.count == 4 && stretches.allSatisfy { $0["distance"] != nil && $0["latents"] != nil })
+      // The weights of CAM are not trained twice.
+      let seconds = try #require(row["seconds"] as? [String: Any])
+      #expect((seconds["training"] == nil) == (name == "cam-clean"), "\(name)")
+    }
+    let page = try String(contentsOfFile: folder.path("page.md"), encoding: .utf8)
+    #expect(page.contains("Smoke") && !page.contains("Still to be done") && page.contains("FADacc"))
+    for row in CAMExperiment.rows { #expect(page.contains("| \(row.text) | 1 |"), "\(row.name)") }
+    #expect(page.contains("](page.svg)"))
+    let plot = try String(contentsOfFile: folder.path("page.svg"), encoding: .utf8)
+    #expect(plot.contains("givt-noise") && plot.contains("real music"))
+
+    // A damaged result is not silently done again, and one of another recipe is.
+    let path = folder.path("toy/rows/cam-1.json")
+    let kept = try String(contentsOfFile: path, encoding: .utf8)
+    try Data("{".utf8).write(to: URL(fileURLWithPath: path))
+    let damaged = try reproduce("--rows", "cam")
+    #expect(
+      damaged.status == 1 && damaged.error.contains("cam-1.json") && damaged.error.contains("Remove it"))
+    let key = try #require(row("cam", rows)?["key"] as? String)
+    try Data(kept.replacingOccurrences(of: key, with: "another").utf8).write(to: URL(fileURLWithPath: path))
+    let late = try reproduce("--rows", "cam", "--time-limit", "1")
+    #expect(late.status == 0 && late.text.contains("still to be done by the same command: cam, seed 1"))
+    let again = try reproduce("--rows", "cam", "--json", "--quiet")
+    try #require(again.status == 0, "\(again.error)")
+    #expect(
+      row("cam", try results(again))?["report"] as? NSDictionary == row("cam", rows)?["report"]
+        as? NSDictionary)
+  }
+
+  @Test func whatIsRefused() throws {
+    for (arguments, text) in [
+      (["--rows", "cma"], "there is no row 'cma'"), (["--scale", "huge"], "huge"),
+      (["--time-limit", "soon"], "soon"), (["--report", "page.txt"], "page.txt"),
+      (["--codec", "nowhere"], "nowhere"), (["--sound-font", "nowhere.sf2"], "nowhere.sf2"),
+      (["--report", "no/such/page.md"], "no/such"),
+    ] {
+      let result = try LegatoProcess.run(["reproduce", "cam", "--scale", "toy"] + arguments, in: folder.url)
+      #expect(
+        result.status != 0 && !result.crashed && result.error.contains(text), "\(arguments): \(result.error)")
+    }
+  }
+}
