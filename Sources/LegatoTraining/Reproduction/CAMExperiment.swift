@@ -68,11 +68,11 @@ public struct CAMExperiment: Sendable {
   var seeds: Int { scale == .toy ? 1 : 3 }
 
   /// Trials of settings, streams of a trial and their seconds; the sampler's steps meanwhile, where they are many.
-  var tuning: (trials: Int, count: Int, seconds: Double) {
+  var tuning: (trials: Int, count: Int, seconds: Double, mostSteps: Int) {
     switch scale {
-    case .toy: (2, 2, 9)
-    case .small: (14, 8, 40)
-    case .large: (30, 16, 60)
+    case .toy: (2, 2, 9, 8)
+    case .small: (14, 8, 40, 25)
+    case .large: (30, 16, 60, 100)
     }
   }
 

@@ -180,14 +180,18 @@ public struct CAMReproduction: Sendable {
   private func tuned(_ package: ModelPackage, _ row: CAMExperiment.Row, _ data: LatentDataset) throws
     -> GenerationDefaults?
   {
-    var start = package.configuration.generation
+    let own = package.configuration.generation
+    var start = own
+    start.steps = min(own.steps, experiment.tuning.mostSteps)
     if !row.hasContextNoise { start.contextNoise = 0 }
     var tuner = SettingsTuner(
       package: package.with(generation: start), data: data.filtered { $0.split != .test }, threads: threads)
-    (tuner.trials, tuner.count, tuner.seconds) = experiment.tuning
+    (tuner.trials, tuner.count, tuner.seconds, _) = experiment.tuning
     tuner.tuned = row.hasContextNoise ? [.contextNoise, .temperature] : [.temperature]
     tuner.style = style
-    return try tuner.run()?.settings
+    guard var settings = try tuner.run()?.settings else { return nil }
+    settings.steps = own.steps
+    return settings
   }
 }
 
