@@ -4,9 +4,9 @@ import LegatoModels
 public struct GenerationOptions: Sendable, Hashable {
   /// The same seed gives the same bytes on one instruction set, at any number of threads.
   public var seed: UInt64
-  /// Standard deviation of the noise that a latent starts from: lower is plainer, higher wilder.
+  /// Factor of the noise that a latent is made from: lower is plainer, higher wilder.
   public var temperature: Float
-  /// Evaluations of the sampler for a latent.
+  /// Evaluations of the sampler for a latent; a mixture has none.
   public var steps: Int
   /// Share of noise mixed into a latent before it is fed back; what keeps long streams from drifting.
   public var contextNoise: Float

@@ -37,6 +37,8 @@ final class NetworkDrawing: LatentDrawing {
 
   func recordAll() {
     _ = (evaluation(batch: 1), timePlan())
+    // Its table is made at first use.
+    _ = DiffusionSchedule.gains(step: 1)
     var rows = 1
     while rows <= Self.mostRows {
       _ = modulation(rows: rows)

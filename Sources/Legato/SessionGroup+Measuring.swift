@@ -10,6 +10,9 @@ package struct FrameTimes: Sendable {
 }
 
 extension SessionGroup {
+  /// Evaluations whose modulations are computed at once, of all streams together.
+  package static var mostModulations: Int { NetworkDrawing.mostRows }
+
   /// Makes a frame of each of these sessions and says how long each stage took; what is played is the same as with ``next(_:)``.
   package func measuredFrame(_ sessions: [Session]) -> FrameTimes {
     let clock = ContinuousClock()

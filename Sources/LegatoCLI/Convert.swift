@@ -86,6 +86,7 @@ struct Convert: ParsableCommand {
     converter.isCancelled = { StopSignal.isRequested }
     let converted = try converter.run()
     var report = ConversionReport(original, converted, weights, output: output)
+    report.tolerance = tolerance
     if !noCheck {
       var check = ConversionCheck(original: original, converted: converted)
       check.threads = threads.value

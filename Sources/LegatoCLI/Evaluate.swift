@@ -10,8 +10,8 @@ struct Evaluate: ParsableCommand {
   static let configuration = CommandConfiguration(
     abstract: "Measure a model's loss on held-out recordings, by position.",
     discussion: """
-      Reads the beginnings of the validation and test pieces of prepared latents and gives the model's flow loss (mean \
-      squared error of the velocity) at each position: with a clean context, and with the context noise that the \
+      Reads the beginnings of the validation and test pieces of prepared latents and gives the model's loss (mean \
+      squared error of a flow's velocity or a diffusion's noise; nats a dimension of a mixture) at each position: with a clean context, and with the context noise that the \
       package generates with. A loss that jumps where a piece's first latents leave the attention window says that the \
       model would collapse there; the step is printed with its standard error.
 
@@ -122,16 +122,18 @@ struct Evaluate: ParsableCommand {
         "context noise \(result.context_noise)", x: starts.map { Double($0) + Double(width) / 2 },
         y: starts.map { result.loss.positions[$0..<$0 + width].reduce(0, +) / Double(width) })
     }
-    let highest = series.flatMap(\.y).max() ?? 1
+    let values = series.flatMap(\.y)
+    // A mixture's loss, a density's logarithm, may be below 0.
+    let (lowest, highest) = (min(0, values.min() ?? 0) * 1.1, max(0, values.max() ?? 1) * 1.1)
     series.append(
       .init(
-        "the start leaves the window", x: [Double(window), Double(window)], y: [0, highest * 1.1],
+        "the start leaves the window", x: [Double(window), Double(window)], y: [lowest, highest],
         isDashed: true))
     var chart = Chart(
       title: "\(name): loss on held-out beginnings by position",
       xLabel: "latents from the start (\(String(format: "%g", rate)) a second)",
-      yLabel: "flow loss", series: series)
-    chart.yRange = 0...highest * 1.1
+      yLabel: "loss", series: series)
+    if lowest < highest { chart.yRange = lowest...highest }
     return chart
   }
 }

@@ -47,7 +47,8 @@ struct LegatoCommand: AsyncParsableCommand {
       var command = try parseAsRoot()
       kind = type(of: command)
       // Help and version are for everybody.
-      if configuration.subcommands.contains(where: { $0 == kind }) { try checkInstructionSet() }
+      let all = configuration.subcommands.flatMap { [$0] + $0.configuration.subcommands }
+      if all.contains(where: { $0 == kind }) { try checkInstructionSet() }
       if var asynchronous = command as? any AsyncParsableCommand {
         try await asynchronous.run()
       } else {

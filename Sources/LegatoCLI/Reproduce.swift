@@ -34,7 +34,7 @@ struct ReproduceCAM: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "Only these, separated by commas: \(CAMExperiment.rows.map(\.name).joined(separator: ", ")). (default: all)",
+      "Make only these, separated by commas: \(CAMExperiment.rows.map(\.name).joined(separator: ", ")). (default: all)",
       valueName: "names"))
   var rows: String?
 
@@ -82,12 +82,12 @@ struct ReproduceCAM: ParsableCommand {
     let experiment = CAMExperiment(scale)
     var work = CAMReproduction(experiment, folder: folder, codec: try PackageLocation.findCodec(codec))
     work.rows = rows?.split(separator: ",").map(String.init) ?? []
-    work.threads = threads.value
+    work.threads = threads.threads ?? work.threads
     work.timeLimit = timeLimit.flatMap(DurationText.seconds)
     work.soundFont = soundFont
     work.style = reporting.progress
     if !reporting.quiet { work.tell = { StandardError.write($0 + "\n") } }
-    let outcome = try work.run()
+    let outcome = try Cancellation.run { try work.run() }
     let text = CAMReport(experiment, outcome)
     let picture = String(page.dropLast(3)) + ".svg"
     if !outcome.results.isEmpty { try text.picture.write(to: picture) }
@@ -104,6 +104,11 @@ struct ReproduceCAM: ParsableCommand {
       try StandardOutput.line(page)
     }
     if let code = StopSignal.exitCode { throw ExitCode(code) }
+    if !outcome.failures.isEmpty {
+      throw CommandError(
+        "\(outcome.failures.count) row\(outcome.failures.count == 1 ? "" : "s") failed: \(outcome.failures.joined(separator: "; "))"
+      )
+    }
   }
 
   private static func line(_ result: CAMResult) -> String {

@@ -47,8 +47,10 @@ public struct DiffusionSchedule: Sendable, Hashable {
     return 1 + (2 * (Self.steps - 1) * (count - 1 - index) + count - 1) / (2 * (count - 1))
   }
 
-  /// Where a latent is held: of a step of noise alone the network's least error is multiplied by hundreds.
+  /// Where a latent is held: near noise the network's least error is multiplied by hundreds.
   private static let limit: Float = 6
+  /// With less of the latent than this, what the network finds says nothing of it, and it is taken for 0.
+  private static let leastSignal: Float = 0.01
 
   /// From the latent at an evaluation's step and the noise that the network finds in it to the latent at the next one's.
   ///
@@ -64,7 +66,9 @@ public struct DiffusionSchedule: Sendable, Hashable {
     let deviation = temperature * Float((beta * (1 - next) / (1 - here)).squareRoot())
     let (signal, noise) = Self.gains(step: step(index))
     for i in x.indices {
-      let latent = min(max((x[i] - noise * found[i]) / signal, -Self.limit), Self.limit)
+      let latent =
+        signal < Self.leastSignal
+        ? 0 : min(max((x[i] - noise * found[i]) / signal, -Self.limit), Self.limit)
       x[i] = data * latent + kept * x[i] + deviation * fresh[i]
     }
   }

@@ -65,13 +65,34 @@ import Testing
       damaged.status == 1 && damaged.error.contains("cam-1.json") && damaged.error.contains("Remove it"))
     let key = try #require(row("cam", rows)?["key"] as? String)
     try Data(kept.replacingOccurrences(of: key, with: "another").utf8).write(to: URL(fileURLWithPath: path))
-    let late = try reproduce("--rows", "cam", "--time-limit", "1")
-    #expect(late.status == 0 && late.text.contains("still to be done by the same command: cam, seed 1"))
-    let again = try reproduce("--rows", "cam", "--json", "--quiet")
+    var late = CAMReproduction(
+      CAMExperiment(.toy), folder: folder.path("toy"), codec: try PackageLocation.findCodec(nil))
+    (late.timeLimit, late.style) = (0, .quiet)
+    #expect(try late.run().missing == ["cam, seed 1"])
+    // By another name of the folder; only that row is made, the others are told.
+    let again = try LegatoProcess.run(
+      ["reproduce", "cam", "--scale", "toy", "--output", "./toy/", "--rows", "cam", "--json", "--quiet"],
+      in: folder.url)
     try #require(again.status == 0, "\(again.error)")
-    #expect(
-      row("cam", try results(again))?["report"] as? NSDictionary == row("cam", rows)?["report"]
-        as? NSDictionary)
+    let made = try results(again)
+    #expect(made.count == rows.count)
+    for (before, after) in zip(rows, made) {
+      #expect(before["report"] as? NSDictionary == after["report"] as? NSDictionary)
+      let seconds = [before, after].map { ($0["seconds"] as? [String: Any])?["training"] as? Double }
+      #expect((seconds[0] == nil) == (seconds[1] == nil))
+    }
+
+    // One row fails, and the page is made of the others.
+    try FileManager.default.removeItem(atPath: path)
+    let trained = folder.path("toy/trained")
+    for run in try FileManager.default.contentsOfDirectory(atPath: trained) {
+      let recipe = "\(trained)/\(run)/recipe.yaml"
+      try Data("kind: nothing".utf8).write(to: URL(fileURLWithPath: recipe))
+    }
+    let failed = try reproduce()
+    #expect(failed.status == 1 && failed.error.contains("1 row failed: cam, seed 1"), "\(failed.error)")
+    let rest = try String(contentsOfFile: folder.path("toy/cam.md"), encoding: .utf8)
+    #expect(rest.contains("Failed: cam, seed 1") && rest.contains("| \(CAMExperiment.rows[2].text) | 1 |"))
   }
 
   @Test func whatIsRefused() throws {

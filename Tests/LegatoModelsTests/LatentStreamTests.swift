@@ -67,7 +67,10 @@ import Testing
           let fresh = RandomStream(seed: now.seed, stream: 2).normal(
             d, from: ((position + 1) * 1000 + index) * d)
           x = (0..<d).map { i in
-            let latent = (Double(x[i]) - (1 - here).squareRoot() * Double(found[i])) / here.squareRoot()
+            // Next to noise alone nothing is known of the latent.
+            let latent =
+              here.squareRoot() < 0.01
+              ? 0 : (Double(x[i]) - (1 - here).squareRoot() * Double(found[i])) / here.squareRoot()
             let beta = 1 - here / there
             let mean =
               there.squareRoot() * beta / (1 - here) * min(max(latent, -6), 6)

@@ -56,6 +56,30 @@ import Testing
     #expect(abs(spread / deviation - 1) < error, "\(spread)")
   }
 
+  /// A network errs by hundredths, which steps near noise multiply by hundreds: draws stay about as wide as the data all the same.
+  @Test(arguments: [1, 2, 8, 25, 100]) func aSmallErrorStaysSmall(_ steps: Int) {
+    let (schedule, count) = (DiffusionSchedule(count: steps), 20_000)
+    let random = RandomStream(seed: 1, stream: 1)
+    var x = random.normal(count)
+    for index in 0..<schedule.count {
+      let gains = DiffusionSchedule.gains(step: schedule.step(index))
+      let error = RandomStream(seed: 2, stream: UInt64(index)).normal(count)
+      // Data are standard normal: √(1 − ᾱ) of what is there is noise.
+      var found = x.indices.map { gains.noise * x[$0] + 0.02 * error[$0] }
+      var fresh = random.normal(count, from: count * (index + 1))
+      x.withUnsafeMutableBufferPointer { x in
+        found.withUnsafeMutableBufferPointer { found in
+          fresh.withUnsafeMutableBufferPointer {
+            schedule.advance(x, at: index, found: UnsafeBufferPointer(found), fresh: $0, temperature: 1)
+          }
+        }
+      }
+    }
+    let width = (x.reduce(0) { $0 + Double($1 * $1) } / Double(count)).squareRoot()
+    // One or two know nothing of the latent before they are at its end, and say so.
+    #expect(steps < 3 ? width < 0.05 : width > 0.5 && width < 1.1, "\(width)")
+  }
+
   @Test func mixtureDrawsItsModes() throws {
     let (modes, d, width) = (3, 2, 4)
     let mixture = try MixtureSampler(

@@ -20,16 +20,17 @@ import Testing
     return (0..<frames).map { _ in Array(session.next().channels.joined()) }
   }
 
-  private static func package(isShipped: Bool) throws -> ModelPackage {
-    guard isShipped else { return try SessionTests.package() }
+  /// Of a tiny package with a sampler, or the one that ships.
+  private static func package(_ sampler: SamplerKind?) throws -> ModelPackage {
+    if let sampler { return try SessionTests.package(sampler: sampler) }
     let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
       .deletingLastPathComponent()
     return try ModelPackage(path: root.appendingPathComponent("Models/legato-first").path)
   }
 
-  @Test(arguments: [false, true])
-  func everySessionPlaysWhatItPlaysAlone(isShipped: Bool) throws {
-    let package = try Self.package(isShipped: isShipped)
+  @Test(arguments: SamplerKind.allCases + [nil])
+  func everySessionPlaysWhatItPlaysAlone(_ sampler: SamplerKind?) throws {
+    let package = try Self.package(sampler)
     let group = SessionGroup(package, capacity: 5, threads: 2)
     var sessions = try (0..<4).map { try group.join(options($0, package)) }
     var names = [0, 1, 2, 3]

@@ -13,7 +13,9 @@ import Testing
     .path
 
   /// A tiny random package: it makes noise, but every part of generation runs.
-  static func package(seed: UInt64 = 2, codecSeed: UInt64 = 1) throws -> ModelPackage {
+  static func package(
+    seed: UInt64 = 2, codecSeed: UInt64 = 1, sampler: SamplerKind = .flow
+  ) throws -> ModelPackage {
     let folder = FileManager.default.temporaryDirectory.appendingPathComponent("legato-\(UUID().uuidString)")
       .path
     defer { try? FileManager.default.removeItem(atPath: folder) }
@@ -25,6 +27,7 @@ import Testing
       weights: codec.weights, format: nil, card: "")
     var configuration = try #require(ContinuousModelConfiguration.preset("tiny"))
     configuration.backbone.window = 8
+    configuration.sampler.kind = sampler
     let model = try ContinuousModel(configuration, weights: RandomWeights(seed: seed, everywhere: 0.02))
     try ModelPackage.write(
       to: folder + "/model", configuration: .init(name: "tiny", licence: "Apache-2.0", model: configuration),
@@ -146,8 +149,8 @@ import Testing
         == positions * (bytes - rounded))
   }
 
-  @Test func saveAndRestoreGoOnBitForBit() throws {
-    let package = try Self.package()
+  @Test(arguments: SamplerKind.allCases) func saveAndRestoreGoOnBitForBit(_ sampler: SamplerKind) throws {
+    let package = try Self.package(sampler: sampler)
     let session = Session(package, options: .init(seed: 3), threads: 1)
     for _ in 0..<15 { _ = session.next() }
     let saved = session.save()

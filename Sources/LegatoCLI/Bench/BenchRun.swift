@@ -144,8 +144,9 @@ struct BenchRun {
 
 /// Bytes that a frame of some sessions reads from memory.
 struct BenchTraffic: Encodable {
+  /// With a mixture's parameters, which are a part of its plan.
   var backbone: Int
-  /// Modulations once, the rest as often as the velocity is evaluated.
+  /// Modulations as often as they are computed, the rest as often as the network is evaluated.
   var sampler: Int
   var codec: Int
   /// Keys and values, mean over the positions measured.
@@ -168,7 +169,15 @@ struct BenchTraffic: Encodable {
       $0.hasPrefix("sampler.") && !$0.contains("modulation") && !$0.contains("condition")
         && !$0.contains("time")
     }
-    sampler = once + (package.model.sampler.network == nil ? 1 : steps) * repeated
+    let atOnce = max(1, SessionGroup.mostModulations / sessions)
+    let times = bytes { $0.hasPrefix("sampler.") && $0.contains("time") }
+    if package.model.sampler.network == nil {
+      (backbone, sampler) = (backbone + repeated, 0)
+    } else {
+      sampler =
+        once * ((steps + atOnce - 1) / atOnce) + steps * repeated
+        + (steps > SessionGroup.mostModulations ? (steps + atOnce - 1) / atOnce * times : 0)
+    }
     codec = package.codec.codec.weights.filter { $0.name.hasPrefix("decoder.") }.reduce(0) {
       $0 + $1.byteCount
     }

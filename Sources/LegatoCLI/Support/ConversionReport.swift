@@ -31,6 +31,8 @@ struct ConversionReport: Encodable {
 
   var output: String
   var weights: WeightPrecision
+  /// How far int4 might change the velocity, in percent; nil for the usual.
+  var tolerance: Double?
   var model: Part
   var codec: Part
   var notes: [String]
@@ -106,7 +108,7 @@ struct ConversionReport: Encodable {
 
       ## Converted
 
-      `legato convert --weights \(weights.rawValue)` made this package of \(original.configuration.name): model \(model.text); codec \(codec.text).
+      `legato convert --weights \(weights.rawValue)\(tolerance.map { " --tolerance \(InfoReport.number($0))" } ?? "")` made this package of \(original.configuration.name): model \(model.text); codec \(codec.text).
 
       """
   }

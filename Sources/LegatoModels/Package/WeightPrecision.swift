@@ -21,14 +21,13 @@ public enum WeightPrecision: String, CaseIterable, Sendable, Codable {
   }
 
   /// What stays bf16, because kernels of int8 and int4 round their inputs, too: what writes spectra, whose quiet bands would drown in
-  /// that, and three small matrices of the sampler, through which half of the error would come.
+  /// that, and three small matrices of the sampler, through which half of the error would come (of a mixture the only one).
   private static let finest = ["decoder.head.", "sampler.in.", "sampler.condition.", "sampler.out."]
 
   /// Matrices that stay int8 where the others become int4: small ones, or hardly in use while a package plays, and most of the error
   /// would be theirs.
   private static let sensitive = [
-    "backbone.in.", "sampler.in.", "sampler.out.", "sampler.time.", "sampler.condition.",
-    "sampler.modulation.",
+    "backbone.in.", "sampler.time.", "sampler.modulation.",
     "encoder.", "decoder.in.", "decoder.unfold.", "decoder.bottleneck.",
   ]
 

@@ -30,16 +30,13 @@ public struct CAMReport: Sendable {
       # CAM against its baselines, \(experiment.scale.rawValue)
       \(smoke)
       `legato reproduce cam --scale \(experiment.scale.rawValue)`: every row is a model of one backbone on the same \(number(experiment.hours.training)) hours of single instruments (`legato corpus`),
-      with as many updates, each at its own best temperature and context noise (\(experiment.tuning.trials) trials on music that is not measured with). Each plays \(number(seconds)) s from \(count) seeds. Distances
+      with as many updates, each at its own best temperature and context noise (\(experiment.tuning.trials) trials on music that is not measured with; a diffusion meanwhile with \(experiment.tuning.mostSteps) steps). Each plays \(number(seconds)) s from \(count) seeds. Distances
       are Fréchet distances of log-mel patches from recordings that no training saw: of the first \(number(stretch)) s of all seeds together, and of the last \(number(stretch)) s. The last is **FADacc** as Legato
       defines it; it is not the paper's, whose definition is not published. Latents: the same of the codec's latents, which know nothing of patches. With several training seeds: mean and 95 % interval (Student).
 
       \(table)
 
-      As many real recordings against the others: \(distance(outcome.real)) (all stretches together).
-
-      ![Distance from real music by position](\(picture))
-
+      \(real)\(plot(picture))
       ## Settings
 
       \(settings)
@@ -65,7 +62,17 @@ public struct CAMReport: Sendable {
     return ([head] + lines).joined(separator: "\n")
   }
 
-  private func distance(_ report: DriftReport) -> String { report.distance.frechet.text }
+  /// What the first and the last stretch are to be held against: as many sounds, a stretch of each.
+  private var real: String {
+    guard let floor = outcome.real.floor else { return "" }
+    let (mean, high) = (Estimate.digits(floor.frechet), Estimate.digits(floor.frechetHigh))
+    return
+      "Stretches of \(floor.recordings) real recordings against the others: \(mean), 95 % of groups at most \(high).\n"
+  }
+
+  private func plot(_ picture: String) -> String {
+    outcome.results.isEmpty ? "" : "\n![Distance from real music by position](\(picture))\n"
+  }
 
   private var settings: String {
     let head = """
@@ -91,9 +98,9 @@ public struct CAMReport: Sendable {
   }
 
   private var missing: String {
-    outcome.missing.isEmpty
-      ? ""
-      : "\nStill to be done by the same command: \(outcome.missing.joined(separator: "; ")).\n"
+    (outcome.missing.isEmpty
+      ? "" : "\nStill to be done by the same command: \(outcome.missing.joined(separator: "; ")).\n")
+      + outcome.failures.map { "\nFailed: \($0)\n" }.joined()
   }
 
   private var warnings: String {

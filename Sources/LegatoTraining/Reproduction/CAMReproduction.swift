@@ -11,10 +11,10 @@ import LegatoTorch
 public struct CAMReproduction: Sendable {
   public var experiment: CAMExperiment
   /// Holds everything that is made.
-  public var folder: String
+  public let folder: String
   /// The codec's package.
   public var codec: String
-  /// Names of rows; empty for all.
+  /// Names of the rows that are made; empty for all. What others came to before is told all the same.
   public var rows: [String] = []
   public var threads = Platform.processorCount
   /// Seconds; nil for no limit.
@@ -25,7 +25,9 @@ public struct CAMReproduction: Sendable {
   public var tell: @Sendable (String) -> Void = { _ in }
 
   public init(_ experiment: CAMExperiment, folder: String, codec: String) {
-    (self.experiment, self.folder, self.codec) = (experiment, folder, codec)
+    // A run says where its latents are, and goes on only with the same.
+    self.folder = URL(fileURLWithPath: folder).standardizedFileURL.path
+    (self.experiment, self.codec) = (experiment, codec)
   }
 
   /// What is there when it ends.
@@ -33,6 +35,8 @@ public struct CAMReproduction: Sendable {
     public var results: [CAMResult]
     /// Rows and seeds that are still to be done.
     public var missing: [String]
+    /// Those that failed, and why.
+    public var failures: [String]
     /// As many real recordings as seeds that play, against the others.
     public var real: DriftReport
     public var warnings: [String]
@@ -47,9 +51,7 @@ public struct CAMReproduction: Sendable {
   /// Rows in the order of their worth, one seed after the other.
   private var jobs: [Job] {
     (1...experiment.seeds).flatMap { seed in
-      CAMExperiment.rows.filter {
-        (seed == 1 || $0.isDeciding) && (rows.isEmpty || rows.contains($0.name))
-      }.map { Job(row: $0, seed: seed) }
+      CAMExperiment.rows.filter { seed == 1 || $0.isDeciding }.map { Job(row: $0, seed: seed) }
     }
   }
 
@@ -64,24 +66,36 @@ public struct CAMReproduction: Sendable {
     let limit = TimeLimit(seconds: timeLimit)
     let data = try latents(of: try corpus("corpus", hours: experiment.hours.training, seed: 1), "latents")
     let heldOut = try corpus("held-out", hours: experiment.hours.heldOut, seed: 2)
+    let heldOutLatents = try latents(of: heldOut, "held-out-latents")
     let real = try RealMusic(
-      heldOut, latents: try latents(of: heldOut, "held-out-latents"), experiment: experiment,
+      heldOut, latents: heldOutLatents, experiment: experiment,
       threads: threads, style: style)
     var results: [CAMResult] = []
-    var missing: [String] = []
+    var (missing, failures): ([String], [String]) = ([], [])
     for job in jobs {
-      let key = try key(job, data)
+      let key = try key(job, data, heldOutLatents)
       if let known = try known(job, key) {
         results.append(known)
-      } else if StopSignal.isRequested || limit.isOver() {
-        missing.append(job.name)
-      } else if let result = try made(job, key, data: data, real: real, limit: limit) {
-        results.append(result)
-      } else {
-        missing.append(job.name)
+        continue
+      }
+      let isWanted = rows.isEmpty || rows.contains(job.row.name)
+      do {
+        if isWanted, !StopSignal.isRequested, !limit.isOver(),
+          let result = try made(job, key, data: data, real: real, limit: limit)
+        {
+          results.append(result)
+        } else {
+          missing.append(job.name)
+        }
+      } catch {
+        // The others are worth having: a row that diverges would do so every time.
+        failures.append("\(job.name): \(error)")
+        tell("\(job.name): \(error)")
       }
     }
-    return Outcome(results: results, missing: missing, real: real.control, warnings: real.reference.warnings)
+    return Outcome(
+      results: results, missing: missing, failures: failures, real: real.control,
+      warnings: real.reference.warnings)
   }
 
   // MARK: Data
@@ -116,9 +130,17 @@ public struct CAMReproduction: Sendable {
     return DataFingerprint.of(["\(CAMExperiment.revision)", recipe.yaml, data.fingerprint])
   }
 
-  private func key(_ job: Job, _ data: LatentDataset) throws -> String {
+  /// Whether a row before it has the same weights.
+  private func isShared(_ job: Job, _ data: LatentDataset) throws -> Bool {
+    let key = try trainingKey(job, data)
+    return try CAMExperiment.rows.prefix { $0 != job.row }.contains {
+      try trainingKey(Job(row: $0, seed: job.seed), data) == key
+    }
+  }
+
+  private func key(_ job: Job, _ data: LatentDataset, _ heldOut: LatentDataset) throws -> String {
     DataFingerprint.of([
-      try trainingKey(job, data), "\(job.row.hasContextNoise)", "\(experiment.tuning)",
+      try trainingKey(job, data), heldOut.fingerprint, "\(job.row.hasContextNoise)", "\(experiment.tuning)",
       "\(experiment.playing)",
     ])
   }
@@ -149,7 +171,6 @@ public struct CAMReproduction: Sendable {
     var options = TrainerOptions()
     options.style = style
     let start = monotonicSeconds()
-    let wasThere = FileManager.default.fileExists(atPath: run + "/package")
     let outcome = try Trainer.run(recipe: recipe, folder: run, options: options)
     guard outcome.end == .finished, let path = outcome.package, !StopSignal.isRequested else { return nil }
     let trained = monotonicSeconds()
@@ -166,7 +187,7 @@ public struct CAMReproduction: Sendable {
       parameters: package.model.weights.reduce(0) { $0 + $1.count }, updates: outcome.step,
       losses: outcome.losses, settings: settings,
       seconds: .init(
-        training: wasThere ? nil : package.configuration.training?.seconds ?? trained - start,
+        training: try isShared(job, data) ? nil : package.configuration.training?.seconds ?? trained - start,
         tuning: tuned - trained, measuring: monotonicSeconds() - tuned),
       hardware: package.configuration.training?.hardware ?? "", report: report)
     try FileManager.default.createDirectory(atPath: folder + "/rows", withIntermediateDirectories: true)

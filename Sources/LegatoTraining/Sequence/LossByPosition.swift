@@ -1,7 +1,7 @@
 import LegatoModels
 import LegatoTensor
 
-/// The flow loss of a model on beginnings of pieces, by position, over the moment that the start frame leaves the window.
+/// The loss of a model on beginnings of pieces, by position, over the moment that the start frame leaves the window.
 ///
 /// A model that leaned on its start frame loses its footing there: its loss jumps. With sinks and training across
 /// eviction there is no step (StreamingLLM, Xiao et al. 2024).

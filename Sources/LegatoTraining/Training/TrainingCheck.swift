@@ -49,10 +49,9 @@ struct TrainingCheck {
     }
     progress.finish()
     let (first, last) = (losses.prefix(5).reduce(0, +) / 5, losses.suffix(5).reduce(0, +) / 5)
-    let ratio = last / first
-    progress.message(
-      "check: one batch, loss \(first) → \(last) (\(String(format: "%.0f", ratio * 100)) %) in \(losses.count) steps"
-    )
+    // Of how large the loss was: a density's logarithm may be below 0.
+    let ratio = 1 + (last - first) / max(abs(first), 1e-6)
+    progress.message("check: one batch, loss \(first) → \(last) in \(losses.count) steps")
     // A style, a hundredth of a network that stands still, cannot learn a batch by heart.
     func parameters(_ weights: [Weight]) -> Int { weights.reduce(0) { $0 + $1.count } }
     let enough: Float = 100 * parameters(task.trainable) < parameters(task.weights) ? 0.99 : 0.9
