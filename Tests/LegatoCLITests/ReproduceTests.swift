@@ -12,8 +12,9 @@ import Testing
 
   init() throws { folder = try TemporaryFolder() }
 
-  private func reproduce(_ more: String...) throws -> LegatoProcess.Result {
-    try LegatoProcess.run(["reproduce", "cam", "--scale", "toy", "--output", "toy"] + more, in: folder.url)
+  private func reproduce(_ more: String...) async throws -> LegatoProcess.Result {
+    try await LegatoProcess.runLong(
+      ["reproduce", "cam", "--scale", "toy", "--output", "toy"] + more, in: folder.url)
   }
 
   private func results(_ result: LegatoProcess.Result) throws -> [[String: Any]] {
@@ -22,12 +23,12 @@ import Testing
     }
   }
 
-  @Test func everyRowRunsAndIsKept() throws {
-    let some = try reproduce("--rows", "cam,givt", "--json", "--quiet")
+  @Test func everyRowRunsAndIsKept() async throws {
+    let some = try await reproduce("--rows", "cam,givt", "--json", "--quiet")
     try #require(some.status == 0, "\(some.error)")
     let first = try results(some)
     #expect(first.map { $0["row"] as? String } == ["cam", "givt"])
-    let all = try reproduce("--json", "--quiet", "--report", "page.md")
+    let all = try await reproduce("--json", "--quiet", "--report", "page.md")
     try #require(all.status == 0, "\(all.error)")
     let rows = try results(all)
     #expect(rows.compactMap { $0["row"] as? String } == CAMExperiment.rows.map(\.name))
@@ -60,7 +61,7 @@ import Testing
     let path = folder.path("toy/rows/cam-1.json")
     let kept = try String(contentsOfFile: path, encoding: .utf8)
     try Data("{".utf8).write(to: URL(fileURLWithPath: path))
-    let damaged = try reproduce("--rows", "cam")
+    let damaged = try await reproduce("--rows", "cam")
     #expect(
       damaged.status == 1 && damaged.error.contains("cam-1.json") && damaged.error.contains("Remove it"))
     let key = try #require(row("cam", rows)?["key"] as? String)
@@ -70,7 +71,7 @@ import Testing
     (late.timeLimit, late.style) = (0, .quiet)
     #expect(try late.run().missing == ["cam, seed 1"])
     // By another name of the folder; only that row is made, the others are told.
-    let again = try LegatoProcess.run(
+    let again = try await LegatoProcess.runLong(
       ["reproduce", "cam", "--scale", "toy", "--output", "./toy/", "--rows", "cam", "--json", "--quiet"],
       in: folder.url)
     try #require(again.status == 0, "\(again.error)")
@@ -89,20 +90,21 @@ import Testing
       let recipe = "\(trained)/\(run)/recipe.yaml"
       try Data("kind: nothing".utf8).write(to: URL(fileURLWithPath: recipe))
     }
-    let failed = try reproduce()
+    let failed = try await reproduce()
     #expect(failed.status == 1 && failed.error.contains("1 row failed: cam, seed 1"), "\(failed.error)")
     let rest = try String(contentsOfFile: folder.path("toy/cam.md"), encoding: .utf8)
     #expect(rest.contains("Failed: cam, seed 1") && rest.contains("| \(CAMExperiment.rows[2].text) | 1 |"))
   }
 
-  @Test func whatIsRefused() throws {
+  @Test func whatIsRefused() async throws {
     for (arguments, text) in [
       (["--rows", "cma"], "there is no row 'cma'"), (["--scale", "huge"], "huge"),
       (["--time-limit", "soon"], "soon"), (["--report", "page.txt"], "page.txt"),
       (["--codec", "nowhere"], "nowhere"), (["--sound-font", "nowhere.sf2"], "nowhere.sf2"),
       (["--report", "no/such/page.md"], "no/such"),
     ] {
-      let result = try LegatoProcess.run(["reproduce", "cam", "--scale", "toy"] + arguments, in: folder.url)
+      let result = try await LegatoProcess.runLong(
+        ["reproduce", "cam", "--scale", "toy"] + arguments, in: folder.url)
       #expect(
         result.status != 0 && !result.crashed && result.error.contains(text), "\(arguments): \(result.error)")
     }

@@ -127,7 +127,9 @@ import Testing
   }
 
   /// The caller does everything when no worker ever gets to work. It would wait for ever if it waited for one.
-  @Test(.timeLimit(.minutes(1)), arguments: [2, 8, 32]) func aloneAmongBlockedWorkers(_ threads: Int32) throws
+  /// The limit is of waiting for other tests, too, which leave few threads.
+  @Test(.timeLimit(.minutes(10)), arguments: [2, 8, 32]) func aloneAmongBlockedWorkers(_ threads: Int32)
+    throws
   {
     let lock = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     pthread_mutex_init(lock, nil)

@@ -2,7 +2,7 @@ import Foundation
 
 /// Runs the `legato` that was built beside the tests, as a person would.
 enum LegatoProcess {
-  struct Result {
+  struct Result: Sendable {
     var status: Int32
     /// Nil status of a process that a signal ended: a crash.
     var crashed: Bool
@@ -47,6 +47,15 @@ enum LegatoProcess {
     process.standardError = error
     try process.run()
     return process
+  }
+
+  /// The same as ``run(_:in:environment:asNobody:)``, without keeping other tests from the few threads that there are.
+  static func runLong(_ arguments: [String], in folder: URL) async throws -> Result {
+    try await withCheckedThrowingContinuation { continuation in
+      Thread.detachNewThread {
+        continuation.resume(with: Swift.Result { try run(arguments, in: folder) })
+      }
+    }
   }
 
   /// Output goes through files: a pipe that nobody empties would stop the process.
