@@ -26,7 +26,7 @@ struct ReproduceCAM: ParsableCommand {
 
       A row that is finished is kept and not done again, unless its recipe, its data or what is measured changes; one that is stopped \
       goes on where it was. So the same command, typed again, gets farther. `toy` takes minutes and shows only that everything runs; \
-      `small` takes at most 20 minutes a row on two cores; `large` has the published size and number of updates.
+      `small` takes about 20 minutes a row on two cores; `large` has the published size and number of updates.
       """)
 
   @Option(help: "toy, small or large.")
@@ -62,13 +62,18 @@ struct ReproduceCAM: ParsableCommand {
       "A General MIDI sound font. (default: LEGATO_SOUNDFONT, or FluidR3)", valueName: "file.sf2"))
   var soundFont: String?
 
-  @OptionGroup var threads: ThreadsOption
+  @Option(help: "Threads to compute with. (default: one a core)")
+  var threads: Int?
+
   @OptionGroup var reporting: OutputOptions
 
   func validate() throws {
     if let timeLimit, DurationText.seconds(timeLimit) == nil {
       throw ValidationError(
         "--time-limit is '\(timeLimit)'; write a time such as 25m, 1h30m, or a number of seconds")
+    }
+    if let threads, !(1...256).contains(threads) {
+      throw ValidationError("--threads is \(threads); it must be from 1 to 256")
     }
     if let report, !report.hasSuffix(".md") {
       throw ValidationError("--report is '\(report)'; it must end with .md")
@@ -82,7 +87,7 @@ struct ReproduceCAM: ParsableCommand {
     let experiment = CAMExperiment(scale)
     var work = CAMReproduction(experiment, folder: folder, codec: try PackageLocation.findCodec(codec))
     work.rows = rows?.split(separator: ",").map(String.init) ?? []
-    work.threads = threads.threads ?? work.threads
+    work.threads = threads ?? work.threads
     work.timeLimit = timeLimit.flatMap(DurationText.seconds)
     work.soundFont = soundFont
     work.style = reporting.progress
