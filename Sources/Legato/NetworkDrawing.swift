@@ -37,8 +37,8 @@ final class NetworkDrawing: LatentDrawing {
 
   func recordAll() {
     _ = (evaluation(batch: 1), timePlan())
-    // Its table is made at first use.
-    _ = DiffusionSchedule.gains(step: 1)
+    // A diffusion's table is made at first use.
+    if network.configuration.kind == .diffusion { _ = DiffusionSchedule.gains(step: 1) }
     var rows = 1
     while rows <= Self.mostRows {
       _ = modulation(rows: rows)

@@ -27,8 +27,6 @@ final class StreamCore {
   let runner: ModelRunner
 
   private let kind: SamplerKind
-  /// What the schedule was made for.
-  private var steps: Int
   private let noise: UnsafeMutableBufferPointer<Float>
 
   init(runner: ModelRunner, slot: Int, options: GenerationOptions) {
@@ -37,7 +35,6 @@ final class StreamCore {
     self.options = options
     kind = runner.model.configuration.sampler.kind
     schedule = DrawSchedule(kind, count: options.steps)
-    steps = options.steps
     let dimension = runner.model.configuration.latentDimension
     func zeros(_ count: Int) -> UnsafeMutableBufferPointer<Float> {
       let buffer = UnsafeMutableBufferPointer<Float>.allocate(capacity: count)
@@ -76,10 +73,7 @@ final class StreamCore {
 
   /// Begins a draw with noise: a flow's has the temperature from the start.
   func startDraw() {
-    if steps != options.steps {
-      steps = options.steps
-      schedule = DrawSchedule(kind, count: steps)
-    }
+    schedule = DrawSchedule(kind, count: options.steps)
     random(purpose: 1).normal(into: drawn, from: draws * drawn.count)
     if kind == .flow {
       let temperature = self.temperature

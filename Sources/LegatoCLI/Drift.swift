@@ -175,10 +175,7 @@ struct Drift: ParsableCommand {
   private func readLatents(_ folder: String, _ settings: [DriftSetting]) throws -> LatentReference {
     let data = try LatentDataset(path: folder)
     for setting in settings { try data.index.check(codecHash: setting.package.codec.hash, folder: folder) }
-    return try LatentReference(
-      data.index.pieces.map {
-        LatentSequence(name: $0.id, dimension: data.dimension, values: try data.latents(of: $0))
-      }, components: min(16, data.dimension))
+    return try LatentReference(data)
   }
 
   /// Some real recordings through each codec, against the others.
@@ -227,15 +224,10 @@ struct Drift: ParsableCommand {
       style: reporting.loggedProgress)
     defer { progress.finish() }
     return try settings.map { setting in
-      // Sounds side by side: one thread each is the best use of a core.
-      let workers = min(threads.value, count)
-      let rollouts = try ParallelWork.map(count, threads: workers) { number in
-        try MeasuredRollout(
-          package: setting.package, options: try setting.options(seed: seed + UInt64(number)),
-          seconds: seconds,
-          stretch: bin, keepsLatents: latents != nil, threads: max(1, threads.value / workers),
-          made: progress.add)
-      }
+      let rollouts = try MeasuredRollout.all(
+        of: setting.package, try (0..<count).map { try setting.options(seed: seed + UInt64($0)) },
+        seconds: seconds, stretch: bin, keepsLatents: latents != nil, threads: threads.value,
+        made: progress.add)
       let system = DriftSystem(
         name: setting.name, sounds: rollouts.map(\.sound),
         latents: latents == nil ? [] : rollouts.map(\.latents),

@@ -38,8 +38,7 @@ struct ReproduceCAM: ParsableCommand {
       valueName: "names"))
   var rows: String?
 
-  @Option(help: "No more training after this time, such as 25m or 2h; the same command goes on.")
-  var timeLimit: String?
+  @OptionGroup var timeLimit: TimeLimitOption
 
   @Option(
     name: .shortAndLong,
@@ -62,19 +61,10 @@ struct ReproduceCAM: ParsableCommand {
       "A General MIDI sound font. (default: LEGATO_SOUNDFONT, or FluidR3)", valueName: "file.sf2"))
   var soundFont: String?
 
-  @Option(help: "Threads to compute with. (default: one a core)")
-  var threads: Int?
-
+  @OptionGroup var threads: ThreadsOption
   @OptionGroup var reporting: OutputOptions
 
   func validate() throws {
-    if let timeLimit, DurationText.seconds(timeLimit) == nil {
-      throw ValidationError(
-        "--time-limit is '\(timeLimit)'; write a time such as 25m, 1h30m, or a number of seconds")
-    }
-    if let threads, !(1...256).contains(threads) {
-      throw ValidationError("--threads is \(threads); it must be from 1 to 256")
-    }
     if let report, !report.hasSuffix(".md") {
       throw ValidationError("--report is '\(report)'; it must end with .md")
     }
@@ -87,8 +77,8 @@ struct ReproduceCAM: ParsableCommand {
     let experiment = CAMExperiment(scale)
     var work = CAMReproduction(experiment, folder: folder, codec: try PackageLocation.findCodec(codec))
     work.rows = rows?.split(separator: ",").map(String.init) ?? []
-    work.threads = threads ?? work.threads
-    work.timeLimit = timeLimit.flatMap(DurationText.seconds)
+    work.threads = threads.threads ?? work.threads
+    work.timeLimit = timeLimit.seconds
     work.soundFont = soundFont
     work.style = reporting.progress
     if !reporting.quiet { work.tell = { StandardError.write($0 + "\n") } }

@@ -9,7 +9,8 @@ struct Train: ParsableCommand {
     discussion: """
       The run's folder holds the resolved recipe, progress.jsonl and TensorBoard events, checkpoints, samples with \
       pictures, and at the end package/, which `legato generate --model` takes. The same command goes on from the \
-      last checkpoint, however the run ended. Ctrl-C writes a checkpoint and the package, and stops.
+      last checkpoint, however the run ended. Ctrl-C, or the end of --time-limit, writes a checkpoint and the package, \
+      and stops.
 
         legato train Recipes/finetune-model.yaml --from Models/legato-first
         legato train Recipes/small-model.yaml --check
@@ -35,10 +36,7 @@ struct Train: ParsableCommand {
   @Option(help: ArgumentHelp("Start from the weights of this package.", valueName: "package"))
   var from: String?
 
-  @Option(
-    help: ArgumentHelp(
-      "Stop cleanly after this time: 25m, 6h. The package is written then.", valueName: "time"))
-  var timeLimit: String?
+  @OptionGroup var timeLimit: TimeLimitOption
 
   @Flag(help: "Only overfit one batch, and say what is wrong if that fails.")
   var check = false
@@ -60,10 +58,6 @@ struct Train: ParsableCommand {
   @OptionGroup var reporting: OutputOptions
 
   func validate() throws {
-    if let timeLimit, DurationText.seconds(timeLimit) == nil {
-      throw ValidationError(
-        "--time-limit is '\(timeLimit)'; write a time such as 25m, 1h30m, or a number of seconds")
-    }
     if let device, TrainingDevice(device) == nil {
       throw ValidationError("--device is '\(device)'; it must be auto, cpu, cuda or cuda:N")
     }
@@ -73,7 +67,7 @@ struct Train: ParsableCommand {
   private var allSettings: [String] {
     var all = settings
     if let from { all.append("from=\(from)") }
-    if let timeLimit { all.append("time_limit=\(timeLimit)") }
+    if let limit = timeLimit.timeLimit { all.append("time_limit=\(limit)") }
     if let device { all.append("device=\(device)") }
     if let seed { all.append("seed=\(seed)") }
     if let threads = threads.threads { all.append("threads=\(threads)") }

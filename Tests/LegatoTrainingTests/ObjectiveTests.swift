@@ -23,6 +23,12 @@ import Testing
       random: RandomStream(seed: 3, stream: 0))
   }
 
+  private static func objective(_ kind: SamplerKind, draws: Int) -> any Objective {
+    var recipe = SamplerRecipe()
+    (recipe.draws, recipe.timePer) = (draws, .draw)
+    return recipe.objective(kind)
+  }
+
   private static let random = RandomStream(seed: 4, stream: 1)
 
   private static func z(_ model: ContinuousModel, _ rows: Int, on backend: any Backend) -> Tensor {
@@ -34,7 +40,7 @@ import Testing
     let model = try Self.model(kind)
     let torch = try TorchBackend(device: .cpu)
     func losses(_ backend: any Backend) -> [Float] {
-      kind.objective(draws: 3).losses(model, Self.batch(), on: backend, random: Self.random).floats()
+      Self.objective(kind, draws: 3).losses(model, Self.batch(), on: backend, random: Self.random).floats()
     }
     let (ours, theirs) = (losses(CPUEngine(threads: 2)), losses(torch))
     #expect(ours.count == 24 && ours.allSatisfy(\.isFinite))
@@ -115,7 +121,7 @@ import Testing
   @Test(arguments: SamplerKind.allCases) func gradients(_ kind: SamplerKind) throws {
     let model = try Self.model(kind)
     let torch = try TorchBackend(device: .cpu)
-    let objective = kind.objective(draws: 2)
+    let objective = Self.objective(kind, draws: 2)
     func loss(_ model: ContinuousModel, on backend: any Backend) -> Tensor {
       objective.loss(model, Self.batch(), on: backend, random: Self.random)
     }

@@ -23,7 +23,7 @@ extension OutputOptions {
 }
 
 struct ThreadsOption: ParsableArguments {
-  @Option(help: "Threads to compute with. (default: one a core, at most 4)")
+  @Option(help: "Threads to compute with. (default: one a core; to play and to measure, at most 4)")
   var threads: Int?
 
   /// What an engine takes where nothing is asked for.
@@ -32,6 +32,22 @@ struct ThreadsOption: ParsableArguments {
   func validate() throws {
     if let threads, !(1...256).contains(threads) {
       throw ValidationError("--threads is \(threads); it must be from 1 to 256")
+    }
+  }
+}
+
+struct TimeLimitOption: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Stop cleanly after this time: 25m, 6h. The same command goes on.", valueName: "time"))
+  var timeLimit: String?
+
+  var seconds: Int? { timeLimit.flatMap(DurationText.seconds) }
+
+  func validate() throws {
+    if let timeLimit, seconds == nil {
+      throw ValidationError(
+        "--time-limit is '\(timeLimit)'; write a time such as 25m, 1h30m, or a number of seconds")
     }
   }
 }

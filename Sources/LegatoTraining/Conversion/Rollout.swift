@@ -71,6 +71,11 @@ struct Rollout: Sendable {
   /// Times at which the sampler is asked for each latent, spread over the way from noise to data.
   static let draws = 4
 
+  /// The same on an engine of one thread, row-major.
+  func velocities(of model: ContinuousModel) throws -> [Float] {
+    try velocities(of: model, on: CPUEngine(threads: 1)).floats()
+  }
+
   /// What the sampler's network says, `[frames, draws, dimension]`, on the way to the rollout's latents at random times, noise and times
   /// from the rollout's seed: velocities of a flow. Of a mixture its parameters.
   func velocities(of model: ContinuousModel, on backend: any Backend) throws -> Tensor {

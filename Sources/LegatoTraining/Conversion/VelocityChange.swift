@@ -18,7 +18,7 @@ struct VelocityChange {
     (self.rollouts, self.threads, self.isCancelled) = (rollouts, threads, isCancelled)
     original = try ParallelWork.map(rollouts.count, threads: threads) { index in
       if isCancelled() { throw ConversionError.cancelled }
-      return try rollouts[index].velocities(of: model, on: CPUEngine(threads: 1)).floats()
+      return try rollouts[index].velocities(of: model)
     }
   }
 
@@ -28,8 +28,7 @@ struct VelocityChange {
     return RelativeChange(
       try ParallelWork.map(rollouts.count, threads: threads) { index in
         if isCancelled() { throw ConversionError.cancelled }
-        let values = try rollouts[index].velocities(of: model, on: CPUEngine(threads: 1)).floats()
-        return RelativeChange.Sums(original[index], values)
+        return RelativeChange.Sums(original[index], try rollouts[index].velocities(of: model))
       })
   }
 }

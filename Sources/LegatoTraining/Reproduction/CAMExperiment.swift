@@ -91,13 +91,13 @@ public struct CAMExperiment: Sendable {
       switch scale {
       case .toy: "{preset: tiny, window: 16, transform: {kind: linear-noise, k_max: 1.0}}"
       case .small:
-        "{preset: small, width: 192, heads: 3, layers: 5, window: 128, start_fraction: 0.1, transform: {kind: linear-noise, k_max: 1.0}}"
+        "{preset: small, width: 192, heads: 3, layers: 5, window: 128, start_fraction: 0.1, sampler: {draws: 2}, transform: {kind: linear-noise, k_max: 1.0}}"
       case .large: "{preset: cam-150m, transform: {kind: linear-noise, k_max: 1.0}}"
       }
     let (steps, batch, crop, warmup) =
       switch scale {
       case .toy: (4, 2, 60, 1)
-      case .small: (1200, 8, 384, 100)
+      case .small: (1000, 8, 384, 100)
       case .large: (400_000, 32, 768, 1000)
       }
     return try Recipe(

@@ -236,10 +236,7 @@ struct RealMusic: Sendable {
     }
     let engine = CPUEngine(threads: threads)
     reference = try DriftReference(sounds, engine: engine)
-    latents = try LatentReference(
-      data.index.pieces.map {
-        LatentSequence(name: $0.id, dimension: data.dimension, values: try data.latents(of: $0))
-      }, components: min(16, data.dimension))
+    latents = try LatentReference(data)
     let whole = sounds.filter { $0.stretches > 0 }
     let count = min(experiment.playing.count, whole.count / 2)
     let chosen = (0..<count).map { $0 * whole.count / count }
@@ -249,6 +246,8 @@ struct RealMusic: Sendable {
       reference: reference, engine: engine)
   }
 
+  private struct Stopped: Error {}
+
   /// Lets a package play from seeds that tuning has not used; nil where it was stopped.
   func report(
     _ name: String, _ package: ModelPackage, experiment: CAMExperiment, threads: Int, style: ProgressStyle
@@ -256,14 +255,13 @@ struct RealMusic: Sendable {
     let (count, seconds, stretch) = experiment.playing
     let progress = SharedProgress("play", total: Double(count) * seconds, unit: "second", style: style)
     defer { progress.finish() }
-    let workers = min(threads, count)
-    let rollouts = try ParallelWork.map(count, threads: workers) { number -> MeasuredRollout? in
-      if StopSignal.isRequested { return nil }
-      return try MeasuredRollout(
-        package: package, options: package.options(seed: 1 + UInt64(number)), seconds: seconds,
-        stretch: stretch, keepsLatents: true, threads: max(1, threads / workers), made: progress.add)
-    }.compactMap { $0 }
-    guard rollouts.count == count else { return nil }
+    let rollouts: [MeasuredRollout]
+    do {
+      rollouts = try MeasuredRollout.all(
+        of: package, (1...count).map { package.options(seed: UInt64($0)) }, seconds: seconds,
+        stretch: stretch, keepsLatents: true, threads: threads, made: progress.add,
+        check: { if StopSignal.isRequested { throw Stopped() } })
+    } catch is Stopped { return nil }
     return try DriftReport(
       DriftSystem(
         name: name, sounds: rollouts.map(\.sound), latents: rollouts.map(\.latents),

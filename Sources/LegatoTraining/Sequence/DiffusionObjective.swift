@@ -22,15 +22,12 @@ public struct DiffusionObjective: Objective {
     }
     let rows = batch.items * batch.positions
     let perPosition = sharesTime ? 1 : draws
-    let steps = RandomStream(seed: random.seed, stream: random.stream ^ 0x7469_6d65)
-      .uniform(rows * perPosition).map {
-        min(1 + Int($0 * Float(DiffusionSchedule.steps)), DiffusionSchedule.steps)
-      }
+    let steps = random.times.uniform(rows * perPosition).map {
+      min(1 + Int($0 * Float(DiffusionSchedule.steps)), DiffusionSchedule.steps)
+    }
     let gains = steps.map { DiffusionSchedule.gains(step: $0) }
     func factors(_ values: [Float]) -> Tensor { backend.tensor(values, shape: [rows, perPosition, 1]) }
-    let noise = backend.tensor(
-      random.normal(rows * draws * batch.dimension), shape: [rows, draws, batch.dimension])
-    let target = backend.tensor(batch.targets, shape: [rows, 1, batch.dimension])
+    let (noise, target) = batch.noiseAndTargets(draws: draws, on: backend, random: random)
     let x = factors(gains.map(\.signal)) * target + factors(gains.map(\.noise)) * noise
     let t = factors(steps.map { DiffusionSchedule.time(of: $0) })
     let error = (network(x, t: t, z: z) - noise).square()

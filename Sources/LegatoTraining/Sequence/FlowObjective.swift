@@ -28,13 +28,11 @@ public struct FlowObjective: Objective {
     }
     let rows = batch.items * batch.positions
     let perPosition = sharesTime ? 1 : draws
-    var times = RandomStream(seed: random.seed, stream: random.stream ^ 0x7469_6d65).draws(
+    var times = random.times.draws(
       rows * perPosition, logitNormal: logitNormal)
     for index in times.indices { times[index] = min(max(times[index], 1e-5), 1 - 1e-5) }
     let t = backend.tensor(times, shape: [rows, perPosition, 1])
-    let noise = backend.tensor(
-      random.normal(rows * draws * batch.dimension), shape: [rows, draws, batch.dimension])
-    let target = backend.tensor(batch.targets, shape: [rows, 1, batch.dimension])
+    let (noise, target) = batch.noiseAndTargets(draws: draws, on: backend, random: random)
     let x = noise + (target - noise) * t
     let error = (network(x, t: t, z: z) - (target - noise)).square()
     return error.reshape([rows, draws * batch.dimension]).mean(axis: 1)

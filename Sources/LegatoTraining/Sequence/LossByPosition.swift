@@ -39,7 +39,9 @@ public struct LossByPosition: Sendable, Codable, Hashable {
     )
     precondition(
       length >= window + quarter, "LossByPosition: clips of \(length) latents and a window of \(window)")
-    let objective = model.configuration.sampler.kind.objective(draws: draws)
+    var sampler = SamplerRecipe()
+    (sampler.draws, sampler.timePer) = (draws, .draw)
+    let objective = sampler.objective(model.configuration.sampler.kind)
     let gains = noiseLaw.gains(contextNoise)
     var sums = [Double](repeating: 0, count: length)
     var steps: [Double] = []

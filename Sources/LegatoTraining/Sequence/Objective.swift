@@ -39,13 +39,20 @@ extension Objective {
   }
 }
 
-extension SamplerKind {
-  /// The objective of this kind of sampler with so many noise draws a position, all else as recipes have it.
-  public func objective(draws: Int) -> any Objective {
-    switch self {
-    case .flow: FlowObjective(draws: draws, logitNormal: (0, 1))
-    case .diffusion: DiffusionObjective(draws: draws)
-    case .mixture: MixtureObjective()
-    }
+extension TransformedBatch {
+  /// Standard normal noise `[rows, draws, D]` and what it is mixed with, the targets `[rows, 1, D]`; rows are items · positions.
+  func noiseAndTargets(draws: Int, on backend: any Backend, random: RandomStream) -> (
+    noise: Tensor, targets: Tensor
+  ) {
+    let rows = items * positions
+    return (
+      backend.tensor(random.normal(rows * draws * dimension), shape: [rows, draws, dimension]),
+      backend.tensor(targets, shape: [rows, 1, dimension])
+    )
   }
+}
+
+extension RandomStream {
+  /// What times are drawn from, apart from the noise.
+  var times: RandomStream { RandomStream(seed: seed, stream: stream ^ 0x7469_6d65) }
 }

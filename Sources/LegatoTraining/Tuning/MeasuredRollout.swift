@@ -9,6 +9,25 @@ package struct MeasuredRollout: Sendable {
   package var sound: MeasuredSound
   package var latents: LatentSequence
 
+  /// One for each of `options`, side by side: a thread each is the best use of a core.
+  ///
+  /// - Parameters:
+  ///   - made: hears seconds as they are made.
+  ///   - check: is asked before each, and may throw.
+  package static func all(
+    of package: ModelPackage, _ options: [GenerationOptions], seconds: Double, stretch: Double,
+    keepsLatents: Bool, threads: Int, made: @escaping @Sendable (Double) -> Void = { _ in },
+    check: @escaping @Sendable () throws -> Void = {}
+  ) throws -> [MeasuredRollout] {
+    let workers = max(1, min(threads, options.count))
+    return try ParallelWork.map(options.count, threads: workers) { number in
+      try check()
+      return try MeasuredRollout(
+        package: package, options: options[number], seconds: seconds, stretch: stretch,
+        keepsLatents: keepsLatents, threads: max(1, threads / workers), made: made)
+    }
+  }
+
   /// - Parameters:
   ///   - keepsLatents: whether latents are compared too.
   ///   - made: hears seconds as they are made.

@@ -151,20 +151,19 @@ public struct SettingsTuner: Sendable {
   private func score(
     _ settings: GenerationDefaults, seed: UInt64, reference: TuningReference, engine: CPUEngine
   ) throws -> Score {
-    let workers = min(threads, count)
-    let sounds = try ParallelWork.map(count, threads: workers) { number in
-      if StopSignal.isRequested { throw Stopped() }
+    let options = (0..<count).map { number in
       var options = package.options(seed: seed &+ UInt64(number))
       if let playedStyle { options.style = playedStyle.with(Style.Factors()) }
       options.temperature = settings.temperature
       options.contextNoise = settings.contextNoise
       options.feedbackGain = settings.feedbackGain
-      return try MeasuredRollout(
-        package: package, options: options, seconds: seconds, stretch: reference.stretch,
-        keepsLatents: false,
-        threads: max(1, threads / workers), made: { _ in }
-      ).sound
+      return options
     }
+    let sounds = try MeasuredRollout.all(
+      of: package, options, seconds: seconds, stretch: reference.stretch, keepsLatents: false,
+      threads: threads,
+      check: { if StopSignal.isRequested { throw Stopped() } }
+    ).map(\.sound)
     let report = try DriftReport(
       DriftSystem(name: "streams", sounds: sounds), reference: reference.music, engine: engine)
     return Score(
