@@ -103,11 +103,11 @@ public final class LatentStream {
     let (count, position, draws) = (given.count / dimension, core.position, core.draws)
     guard count > 0 else { return }
     // The backbone reads what is pending and all that is given but the last, which is pending then.
-    runner.prefill(core, count: count) { row, input, level in
+    runner.prefill(core, count: count) { row, input, clean, level in
       let latent =
         row == 0
         ? UnsafeBufferPointer(core.latent) : given.extracting((row - 1) * dimension..<row * dimension)
-      core.write(latent, at: position + row, draw: draws + row, to: input, level: &level)
+      core.write(latent, at: position + row, draw: draws + row, to: input, clean: clean, level: &level)
     }
     core.draws += count
     core.position += count

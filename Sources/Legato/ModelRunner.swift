@@ -25,6 +25,7 @@ final class ModelRunner {
   private static let mostPrefilled = 128
 
   init(model: ContinuousModel, engine: CPUEngine, slots: Int) {
+    precondition(model.configuration.backbone.isCausal, "a model that draws whole sequences cannot stream")
     self.model = model
     self.engine = engine
     state = StreamState(engine: engine, slots: slots)
@@ -33,7 +34,8 @@ final class ModelRunner {
     freeSlots = Lock(Array((0..<slots).reversed()))
     drawing =
       switch model.sampler {
-      case .flow(let network), .diffusion(let network): NetworkDrawing(network, of: model, engine: engine)
+      case .flow(let network), .flowMap(let network), .diffusion(let network):
+        NetworkDrawing(network, of: model, engine: engine)
       case .mixture(let mixture): MixtureDrawing(mixture)
       }
   }
@@ -67,8 +69,9 @@ final class ModelRunner {
     let plan = backbone(batch: streams.count)
     let dimension = model.configuration.latentDimension
     for (row, stream) in streams.enumerated() {
+      let columns = row * dimension..<(row + 1) * dimension
       stream.writeInput(
-        to: plan.input(0).extracting(row * dimension..<(row + 1) * dimension), level: &plan.input(1)[row])
+        to: plan.input(0).extracting(columns), clean: clean(of: plan, columns), level: &plan.input(1)[row])
       plan.integers(2)[row] = Int32(truncatingIfNeeded: stream.position)
       plan.integers(3)[row] = Int32(stream.slot)
       stream.startDraw()
@@ -82,10 +85,15 @@ final class ModelRunner {
     drawing.draw(streams, conditions: conditions)
   }
 
-  /// Lets one stream's backbone read `count` latents at once: `write(row, latent, level)` fills each, `[D]`, from `position` on.
+  /// Where a plan's latents without noise are written; nil where the model does not read them.
+  private func clean(of plan: Plan, _ columns: Range<Int>) -> UnsafeMutableBufferPointer<Float>? {
+    model.backbone.readsClean ? plan.input(4).extracting(columns) : nil
+  }
+
+  /// Lets one stream's backbone read `count` latents at once: `write(row, latent, clean, level)` fills each, `[D]`, from `position` on.
   func prefill(
     _ stream: StreamCore, count: Int,
-    write: (Int, UnsafeMutableBufferPointer<Float>, inout Float) -> Void
+    write: (Int, UnsafeMutableBufferPointer<Float>, UnsafeMutableBufferPointer<Float>?, inout Float) -> Void
   ) {
     let dimension = model.configuration.latentDimension
     guard count > 0 else { return }
@@ -97,8 +105,9 @@ final class ModelRunner {
     for length in lengths {
       let plan = prefill(length: length)
       for row in 0..<length {
+        let columns = row * dimension..<(row + 1) * dimension
         write(
-          done + row, plan.input(0).extracting(row * dimension..<(row + 1) * dimension), &plan.input(1)[row])
+          done + row, plan.input(0).extracting(columns), clean(of: plan, columns), &plan.input(1)[row])
         plan.integers(2)[row] = Int32(truncatingIfNeeded: stream.position + done + row)
       }
       plan.integers(3)[0] = Int32(stream.slot)
@@ -122,16 +131,18 @@ final class ModelRunner {
   private func record(
     batch: Int, length: Int, rounding: Bool = false, _ finish: (Tensor) -> Tensor
   ) -> Plan {
-    engine.record(
+    let latents = PlanInput([batch, length, model.configuration.latentDimension])
+    let isTwice = model.backbone.readsClean
+    return engine.record(
       inputs: [
-        .init([batch, length, model.configuration.latentDimension]), .init([batch, length, 1]),
-        .init([batch * length], .int32), .init([batch], .int32),
-      ], rounding: rounding
+        latents, .init([batch, length, 1]), .init([batch * length], .int32), .init([batch], .int32),
+      ] + (isTwice ? [latents] : []), rounding: rounding
     ) { inputs in
       [
         finish(
           model.backbone(
-            inputs[0], noise: inputs[1], positions: inputs[2], slots: inputs[3], state: &backboneState))
+            inputs[0], clean: isTwice ? inputs[4] : nil, noise: inputs[1], positions: inputs[2],
+            slots: inputs[3], state: &backboneState))
       ]
     }
   }

@@ -10,7 +10,7 @@ protocol LatentDrawing: AnyObject {
   func recordAll()
 }
 
-/// Draws by a network that is asked several times, for all streams at once: a flow or a diffusion.
+/// Draws by a network that is asked once or several times, for all streams at once: all but a mixture.
 final class NetworkDrawing: LatentDrawing {
   private let network: SamplerNetwork
   private let dimension: Int
@@ -104,7 +104,10 @@ final class NetworkDrawing: LatentDrawing {
     let plan = timePlan()
     let rows = min(Self.mostRows, count - wanted.first)
     if timesBlock != wanted {
-      for row in 0..<rows { plan.input(0)[row] = stream.schedule.time(wanted.first + row) }
+      for row in 0..<rows {
+        plan.input(0)[row] = stream.schedule.time(wanted.first + row)
+        plan.input(1)[row] = stream.schedule.span
+      }
       plan.run()
       timesBlock = wanted
     }
@@ -174,9 +177,8 @@ final class NetworkDrawing: LatentDrawing {
 
   private func timePlan() -> Plan {
     if let times { return times }
-    let plan = engine.record(inputs: [.init([Self.mostRows, 1, 1])]) {
-      [network.embedding(ofTime: $0[0])]
-    }
+    let column = PlanInput([Self.mostRows, 1, 1])
+    let plan = engine.record(inputs: [column, column]) { [network.embedding(ofTime: $0[0], span: $0[1])] }
     times = plan
     return plan
   }

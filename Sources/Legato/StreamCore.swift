@@ -50,15 +50,20 @@ final class StreamCore {
     runner.giveBack(slot: slot)
   }
 
-  /// The pending latent as the backbone reads it: turned up by the feedback gain and mixed with context noise.
-  func writeInput(to input: UnsafeMutableBufferPointer<Float>, level: inout Float) {
-    write(UnsafeBufferPointer(latent), at: position, draw: draws, to: input, level: &level)
+  /// The pending latent as the backbone reads it: turned up by the feedback gain and mixed with context noise, and once more without
+  /// the noise where `clean` is not nil.
+  func writeInput(
+    to input: UnsafeMutableBufferPointer<Float>, clean: UnsafeMutableBufferPointer<Float>?,
+    level: inout Float
+  ) {
+    write(UnsafeBufferPointer(latent), at: position, draw: draws, to: input, clean: clean, level: &level)
   }
 
   /// The same of any latent that comes at `position`, after so many draws.
   func write(
     _ latent: UnsafeBufferPointer<Float>, at position: Int, draw: Int,
-    to input: UnsafeMutableBufferPointer<Float>, level: inout Float
+    to input: UnsafeMutableBufferPointer<Float>, clean: UnsafeMutableBufferPointer<Float>?,
+    level: inout Float
   ) {
     // What stands before the first latent is learned, and was never noised in training.
     let factors = self.factors
@@ -68,14 +73,15 @@ final class StreamCore {
     gains.signal *= gain
     random(purpose: 0).normal(into: noise, from: draw * latent.count)
     for index in latent.indices { input[index] = gains.signal * latent[index] + gains.noise * noise[index] }
+    if let clean { for index in latent.indices { clean[index] = gain * latent[index] } }
     level = share
   }
 
-  /// Begins a draw with noise: a flow's has the temperature from the start.
+  /// Begins a draw with noise: that of a flow and of its map has the temperature from the start.
   func startDraw() {
     schedule = DrawSchedule(kind, count: options.steps)
     random(purpose: 1).normal(into: drawn, from: draws * drawn.count)
-    if kind == .flow {
+    if kind == .flow || kind == .flowMap {
       let temperature = self.temperature
       for index in drawn.indices { drawn[index] *= temperature }
       _ = origin.update(from: drawn)
@@ -88,12 +94,17 @@ final class StreamCore {
     _ index: Int, x: UnsafeMutableBufferPointer<Float>, origin: UnsafeMutableBufferPointer<Float>
   ) -> Float {
     _ = x.update(from: drawn)
-    guard case .flow(let flow) = schedule else {
+    switch schedule {
+    case .flow(let flow):
+      _ = origin.update(from: self.origin)
+      return flow[index].gain
+    case .flowMap:
+      _ = origin.update(from: drawn)
+      return schedule.span
+    case .diffusion, .none:
       origin.update(repeating: 0)
       return 1
     }
-    _ = origin.update(from: self.origin)
-    return flow[index].gain
   }
 
   /// Goes on with what an evaluation came to.
@@ -102,6 +113,7 @@ final class StreamCore {
     case .flow(let flow):
       _ = drawn.update(from: moved)
       if flow[index].endsInterval { _ = origin.update(from: drawn) }
+    case .flowMap: _ = drawn.update(from: moved)
     case .diffusion(let diffusion):
       random(purpose: 2).normal(into: noise, from: (draws * DiffusionSchedule.steps + index) * noise.count)
       diffusion.advance(drawn, at: index, found: moved, fresh: noise, temperature: temperature)

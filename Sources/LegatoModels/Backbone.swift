@@ -12,10 +12,13 @@ public struct BackboneConfiguration: Codable, Sendable, Hashable {
   public var sinks = 4
   /// Whether it is told how much noise every latent carries; else it has to guess.
   public var readsNoiseLevel = false
+  public var shortContext: ShortContextConfiguration?
+  /// False where every position sees the whole sequence, which is then drawn as a whole (``ContinuousModel/sequence(_:steps:temperature:random:on:)``).
+  public var isCausal = true
 
   public init() {}
 
-  /// Packages of before have no `noise_level`: theirs was not told.
+  /// Packages of before have no `noise_level`, theirs was not told, no short context, and are causal.
   public init(from decoder: any Decoder) throws {
     let values = try decoder.container(keyedBy: CodingKeys.self)
     width = try values.decode(Int.self, forKey: .width)
@@ -25,16 +28,30 @@ public struct BackboneConfiguration: Codable, Sendable, Hashable {
     window = try values.decode(Int.self, forKey: .window)
     sinks = try values.decode(Int.self, forKey: .sinks)
     readsNoiseLevel = try values.decodeIfPresent(Bool.self, forKey: .readsNoiseLevel) ?? false
+    shortContext = try values.decodeIfPresent(ShortContextConfiguration.self, forKey: .shortContext)
+    isCausal = try values.decodeIfPresent(Bool.self, forKey: .isCausal) ?? true
   }
 
   enum CodingKeys: String, CodingKey {
     case width, layers, heads, window, sinks
     case feedForward = "feedforward"
     case readsNoiseLevel = "noise_level"
+    case shortContext = "short_context"
+    case isCausal = "causal"
   }
 }
 
-/// The causal transformer: latents `[B, T, D]` in, one conditioning vector a position out, `[B, T, width]`.
+/// Sizes of a transformer that reads the last latents once more, without noise, and whose outcome is added to the backbone's: the short
+/// context of CALM (Rouard et al. 2025).
+public struct ShortContextConfiguration: Codable, Sendable, Hashable {
+  /// Latents that it sees, the current one included.
+  public var window = 10
+  public var layers = 1
+
+  public init() {}
+}
+
+/// The transformer: latents `[B, T, D]` in, one conditioning vector a position out, `[B, T, width]`.
 ///
 /// `z[i]` depends on the latents up to i and conditions the sampler that draws latent i + 1.
 public struct Backbone: Sendable {
@@ -44,6 +61,27 @@ public struct Backbone: Sendable {
   private let noiseLevel: Weight?
   private let blocks: [TransformerBlock]
   private let norm: RMSNorm
+  private let short: ShortContext?
+
+  /// What reads the last latents without noise.
+  private struct ShortContext: Sendable {
+    let input: Linear
+    let blocks: [TransformerBlock]
+    let norm: RMSNorm
+
+    init(
+      _ scope: WeightScope, _ sizes: ShortContextConfiguration, _ c: BackboneConfiguration,
+      latentDimension: Int
+    ) throws {
+      input = try Linear(scope["in"], latentDimension, c.width)
+      blocks = try (0..<sizes.layers).map {
+        try TransformerBlock(
+          scope["blocks"][$0], width: c.width, heads: c.heads, feedForward: c.feedForward,
+          window: sizes.window, sinks: c.sinks, depth: sizes.layers)
+      }
+      norm = try RMSNorm(scope["norm"], c.width)
+    }
+  }
 
   public init(_ scope: WeightScope, _ configuration: BackboneConfiguration, latentDimension: Int) throws {
     self.configuration = configuration
@@ -56,21 +94,31 @@ public struct Backbone: Sendable {
         sinks: c.sinks, depth: c.layers)
     }
     norm = try RMSNorm(scope["norm"], c.width)
+    short = try c.shortContext.map {
+      try ShortContext(scope["short"], $0, c, latentDimension: latentDimension)
+    }
   }
 
+  /// Whether latents without noise are read beside those with it.
+  public var readsClean: Bool { short != nil }
+
+  /// Those of the short context come last.
+  private var allBlocks: [TransformerBlock] { blocks + (short?.blocks ?? []) }
+
+  /// In the order of the blocks, those of the short context last.
   public struct State {
     var blocks: [TransformerBlock.State]
   }
 
   /// Every slot has to be given sinks (``set(sinks:slot:in:)``) before it is used. A stream can go back by `margin` positions.
   public func makeState(in stream: StreamState, settings: StreamState, margin: Int = 0) -> State {
-    State(blocks: blocks.map { $0.makeState(in: stream, settings: settings, margin: margin) })
+    State(blocks: allBlocks.map { $0.makeState(in: stream, settings: settings, margin: margin) })
   }
 
   /// Keys and values of the sinks of every layer in turn: a style's, or the model's own.
   public func sinks(of style: Style?) -> [[Float]] {
     let replaced = Dictionary(style?.weights.map { ($0.name, $0) } ?? [], uniquingKeysWith: { $1 })
-    return blocks.flatMap { block in
+    return allBlocks.flatMap { block in
       let (keys, values) = block.attention.sinks(replaced: replaced)
       return [keys, values]
     }
@@ -88,23 +136,39 @@ public struct Backbone: Sendable {
     blocks.reduce(0) { $0 + 2 * configuration.width * $1.attention.cachePrecision.byteCount }
   }
 
-  /// Whole sequences: latents `[B, T, D]`, the level of noise in each `[B, T, 1]` (``NoiseLaw``), positions int32 `[T]`.
-  public func callAsFunction(_ latents: Tensor, noise: Tensor, positions: Tensor) -> Tensor {
-    var x = enter(latents, noise)
-    for block in blocks { x = block(x, positions: positions) }
-    return norm(x)
+  /// Whole sequences: latents `[B, T, D]`, the same without noise where the model reads them (nil for `latents`), the level of noise in
+  /// each `[B, T, 1]` (``NoiseLaw``), positions int32 `[T]`.
+  public func callAsFunction(
+    _ latents: Tensor, clean: Tensor? = nil, noise: Tensor, positions: Tensor
+  ) -> Tensor {
+    let isCausal = configuration.isCausal
+    return think(latents, clean, noise) { _, block, x in
+      isCausal ? block(x, positions: positions) : block.bothWays(x, positions: positions)
+    }
   }
 
-  /// The next positions of some streams: latents `[B, T, D]`, noise `[B, T, 1]`, positions int32 `[B · T]`, consecutive in each
-  /// row, and the slots of the state that are theirs, int32 `[B]`.
+  /// The next positions of some streams: latents, with and without noise, `[B, T, D]`, noise `[B, T, 1]`, positions int32 `[B · T]`,
+  /// consecutive in each row, and the slots of the state that are theirs, int32 `[B]`.
   public func callAsFunction(
-    _ latents: Tensor, noise: Tensor, positions: Tensor, slots: Tensor, state: inout State
+    _ latents: Tensor, clean: Tensor? = nil, noise: Tensor, positions: Tensor, slots: Tensor,
+    state: inout State
+  ) -> Tensor {
+    think(latents, clean, noise) { index, block, x in
+      block(x, positions: positions, slots: slots, state: &state.blocks[index])
+    }
+  }
+
+  private func think(
+    _ latents: Tensor, _ clean: Tensor?, _ noise: Tensor,
+    by apply: (Int, TransformerBlock, Tensor) -> Tensor
   ) -> Tensor {
     var x = enter(latents, noise)
-    for index in blocks.indices {
-      x = blocks[index](x, positions: positions, slots: slots, state: &state.blocks[index])
-    }
-    return norm(x)
+    for (index, block) in blocks.enumerated() { x = apply(index, block, x) }
+    x = norm(x)
+    guard let short else { return x }
+    var y = short.input(clean ?? latents)
+    for (index, block) in short.blocks.enumerated() { y = apply(blocks.count + index, block, y) }
+    return x + short.norm(y)
   }
 
   private func enter(_ latents: Tensor, _ noise: Tensor) -> Tensor {

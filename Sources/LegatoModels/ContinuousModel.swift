@@ -53,7 +53,10 @@ public struct ContinuousModelConfiguration: Codable, Sendable, Hashable {
       ("latent_dimension", latentDimension, 1...4096), ("width", backbone.width, 2...16_384),
       ("layers", backbone.layers, 1...256), ("heads", backbone.heads, 1...256),
       ("feedforward", backbone.feedForward, 1...65_536), ("window", backbone.window, 1...65_536),
-      ("sinks", backbone.sinks, 1...64), ("sampler width", sampler.width, 1...16_384),
+      ("sinks", backbone.sinks, 1...64),
+      ("short_context window", backbone.shortContext?.window ?? 1, 1...65_536),
+      ("short_context layers", backbone.shortContext?.layers ?? 1, 1...256),
+      ("sampler width", sampler.width, 1...16_384),
       ("sampler blocks", sampler.blocks, 1...64), ("sampler modes", sampler.modes, 1...1024),
     ]
     for (name, value, range) in numbers where !range.contains(value) {
@@ -66,6 +69,10 @@ public struct ContinuousModelConfiguration: Codable, Sendable, Hashable {
     }
     if backbone.width % backbone.heads != 0 || (backbone.width / backbone.heads) % 2 != 0 {
       return "width \(backbone.width) must divide into \(backbone.heads) heads of even size"
+    }
+    if !backbone.isCausal, sampler.kind != .flow || !backbone.readsNoiseLevel || backbone.shortContext != nil
+    {
+      return "a model that is not causal has a flow, is told the noise (noise_level) and has no short context"
     }
     return nil
   }

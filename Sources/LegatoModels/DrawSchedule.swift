@@ -1,6 +1,8 @@
 /// Evaluations of a sampler's network for a latent; a mixture has none.
 public enum DrawSchedule: Sendable, Hashable {
   case flow(FlowSchedule)
+  /// So many jumps of equal length.
+  case flowMap(Int)
   case diffusion(DiffusionSchedule)
   case none
 
@@ -8,6 +10,7 @@ public enum DrawSchedule: Sendable, Hashable {
     self =
       switch kind {
       case .flow: .flow(FlowSchedule(count: count))
+      case .flowMap: .flowMap(max(1, count))
       case .diffusion: .diffusion(DiffusionSchedule(count: count))
       case .mixture: .none
       }
@@ -16,6 +19,7 @@ public enum DrawSchedule: Sendable, Hashable {
   public var count: Int {
     switch self {
     case .flow(let flow): flow.count
+    case .flowMap(let count): count
     case .diffusion(let diffusion): diffusion.count
     case .none: 0
     }
@@ -25,8 +29,15 @@ public enum DrawSchedule: Sendable, Hashable {
   public func time(_ index: Int) -> Float {
     switch self {
     case .flow(let flow): flow[index].time
+    case .flowMap(let count): Float(index) / Float(count)
     case .diffusion(let diffusion): DiffusionSchedule.time(of: diffusion.step(index))
     case .none: 1
     }
+  }
+
+  /// How far every evaluation of a flow map leads; 0 of others.
+  public var span: Float {
+    guard case .flowMap(let count) = self else { return 0 }
+    return 1 / Float(count)
   }
 }

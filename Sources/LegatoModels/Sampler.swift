@@ -5,6 +5,8 @@ import LegatoTensor
 public enum Sampler: Sendable {
   /// x_t = (1 − t) ε + t x; the network gives v = x − ε, whose integral from 0 to 1 is a latent (``FlowSchedule``).
   case flow(SamplerNetwork)
+  /// The same path; the network gives (X − x_s)/(t − s), X where the flow leads from x_s until t.
+  case flowMap(SamplerNetwork)
   /// x_t = √(1 − ᾱ) ε + √ᾱ x; the network gives ε, which is taken away step by step (``DiffusionSchedule``).
   case diffusion(SamplerNetwork)
   case mixture(MixtureSampler)
@@ -19,6 +21,7 @@ public enum Sampler: Sendable {
     self =
       switch configuration.kind {
       case .flow: .flow(try network())
+      case .flowMap: .flowMap(try network())
       case .diffusion: .diffusion(try network())
       case .mixture:
         .mixture(
@@ -31,7 +34,7 @@ public enum Sampler: Sendable {
   /// Nil for a mixture, which has none.
   public var network: SamplerNetwork? {
     switch self {
-    case .flow(let network), .diffusion(let network): network
+    case .flow(let network), .flowMap(let network), .diffusion(let network): network
     case .mixture: nil
     }
   }
@@ -40,7 +43,7 @@ public enum Sampler: Sendable {
   /// mixture's parameters.
   public func conditions(of z: Tensor) -> Tensor {
     switch self {
-    case .flow(let network), .diffusion(let network): network.embedding(of: z)
+    case .flow(let network), .flowMap(let network), .diffusion(let network): network.embedding(of: z)
     case .mixture(let mixture): mixture.parameters(of: z)
     }
   }
@@ -48,7 +51,7 @@ public enum Sampler: Sendable {
   /// Factors of the latent and of the noise at t, from 0, noise, to 1, data; all latent for a mixture.
   public func gains(at t: Float) -> (signal: Float, noise: Float) {
     switch self {
-    case .flow: (t, 1 - t)
+    case .flow, .flowMap: (t, 1 - t)
     case .diffusion: DiffusionSchedule.gains(step: DiffusionSchedule.step(at: t))
     case .mixture: (1, 0)
     }

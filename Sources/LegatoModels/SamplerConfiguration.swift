@@ -2,6 +2,8 @@
 public enum SamplerKind: String, Codable, Sendable, CaseIterable {
   /// A rectified flow from noise (Liu et al. 2023), as in CAM.
   case flow
+  /// A flow's map from one time to a later one, in a single evaluation (Boffi, Albergo and Vanden-Eijnden 2025).
+  case flowMap = "flow-map"
   /// A diffusion whose noise the network finds, as in MAR (Li et al. 2024).
   case diffusion
   /// A mixture of normal distributions, as in GIVT (Tschannen et al. 2024).
@@ -11,7 +13,7 @@ public enum SamplerKind: String, Codable, Sendable, CaseIterable {
 /// Sizes of a ``Sampler``.
 public struct SamplerConfiguration: Codable, Sendable, Hashable {
   public var kind = SamplerKind.flow
-  /// Of the network that a flow or a diffusion has.
+  /// Of the network that all but a mixture have.
   public var width = 384
   public var blocks = 3
   /// Of a mixture; 32 otherwise.
@@ -42,6 +44,7 @@ public struct SamplerConfiguration: Codable, Sendable, Hashable {
   public var summary: String {
     switch kind {
     case .flow: "rectified flow, \(blocks) blocks of \(width)"
+    case .flowMap: "flow map, \(blocks) blocks of \(width)"
     case .diffusion: "diffusion, \(blocks) blocks of \(width)"
     case .mixture: "mixture of \(modes) normal distributions"
     }

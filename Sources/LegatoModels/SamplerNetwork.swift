@@ -2,7 +2,7 @@ import LegatoNN
 import LegatoTensor
 
 /// The network that says how to go on from a noisy latent, given `z` (AdaLN network as in MAR's head, Li et al. 2024): the velocity
-/// of a rectified flow, or the noise of a diffusion (``Sampler``).
+/// of a rectified flow, the mean velocity of a flow map, or the noise of a diffusion (``Sampler``).
 ///
 /// t = 0 is noise and t = 1 data.
 public struct SamplerNetwork: Sendable {
@@ -10,6 +10,8 @@ public struct SamplerNetwork: Sendable {
   private let input: Linear
   private let condition: Linear
   private let time: TimeEmbedding
+  /// Of how far a flow map leads; others have none.
+  private let span: TimeEmbedding?
   private let blocks: [AdaptiveBlock]
   private let norm: LayerNorm
   private let modulation: Linear
@@ -23,15 +25,36 @@ public struct SamplerNetwork: Sendable {
     input = try Linear(scope["in"], latentDimension, width)
     condition = try Linear(scope["condition"], conditionWidth, width)
     time = try TimeEmbedding(scope["time"], width: width)
+    span =
+      configuration.kind == .flowMap
+      ? try TimeEmbedding(scope["span"], width: width, fastest: Self.fastestSpan) : nil
     blocks = try (0..<configuration.blocks).map { try AdaptiveBlock(scope["blocks"][$0], width: width) }
     norm = try LayerNorm(scope["norm"], width, affine: false, epsilon: 1e-6)
     modulation = try Linear(scope["modulation"], width, 2 * width, initial: .zeros)
     output = try Linear(scope["out"], width, latentDimension, initial: .zeros)
   }
 
+  /// Largest angle of a span: its derivative is learned from, and a fast one would be all that is learned.
+  static let fastestSpan: Float = 4
+
   /// What it says `[R, M, D]` of x `[R, M, D]` at t `[R, M, 1]` given z `[R, 1, H]`: M draws for each of R positions.
-  public func callAsFunction(_ x: Tensor, t: Tensor, z: Tensor) -> Tensor {
-    self(x, modulations: modulations(time(t) + condition(z)))
+  ///
+  /// - Parameter span: how far a flow map leads, `[R, M, 1]`; nil for nowhere, which is the velocity.
+  public func callAsFunction(_ x: Tensor, t: Tensor, span: Tensor? = nil, z: Tensor) -> Tensor {
+    self(x, modulations: modulations(embedding(ofTime: t, span: span ?? t * 0) + condition(z)))
+  }
+
+  /// What a flow map says, as above, with its derivative in the span.
+  public func differentiated(_ x: Tensor, t: Tensor, span: Tensor, z: Tensor) -> Dual {
+    guard let embedding = self.span else {
+      preconditionFailure("SamplerNetwork: \(configuration.kind) has no span")
+    }
+    let c = (Dual(time(t) + condition(z)) + embedding.differentiated(span)).silu()
+    var h = Dual(input(x))
+    for block in blocks { h = block(h, modulation: block.modulation(condition: c)) }
+    let parts = modulation(c).split(parts: 2)
+    let n = norm(h)
+    return output(n + n * parts[1] + parts[0])
   }
 
   // MARK: In parts, for generation
@@ -39,8 +62,10 @@ public struct SamplerNetwork: Sendable {
   // All that depends on t and z alone is known for every step of a draw before the first: its weights, more than half of
   // the sampler's, are read once a draw instead of once a step.
 
-  /// What stands for a time: t `[..., 1]` → `[..., width]`.
-  public func embedding(ofTime t: Tensor) -> Tensor { time(t) }
+  /// What stands for a time and, in a flow map, for how far it leads: t, span `[..., 1]` → `[..., width]`.
+  public func embedding(ofTime t: Tensor, span: Tensor) -> Tensor {
+    self.span.map { time(t) + $0(span) } ?? time(t)
+  }
 
   /// What stands for a position: z `[..., H]` → `[..., width]`.
   public func embedding(of z: Tensor) -> Tensor { condition(z) }

@@ -74,6 +74,21 @@ public struct CausalSelfAttention: Sendable {
     return output(mixed.reshape(x.shape))
   }
 
+  /// Whole sequences of which every position sees every other, and the sinks: x `[B, T, width]`, positions int32 `[T]`.
+  public func bothWays(_ x: Tensor, positions: Tensor) -> Tensor {
+    let (q, k, v) = project(x, positions: positions)
+    let sinks = sinks(on: x.backend)
+    func byHead(_ tensor: Tensor) -> Tensor { tensor.permute([0, 2, 1, 3]) }
+    func all(_ tensor: Tensor, _ sinks: Tensor) -> Tensor {
+      let still = sinks.permute([1, 0, 2]).reshape([1, heads, -1, headDimension])
+        .broadcast(to: [x.dim(0), heads, sinks.dim(0), headDimension])
+      return .concatenate([still, byHead(tensor)], axis: 2)
+    }
+    let scale = 1 / Float(headDimension).squareRoot()
+    let shares = (byHead(q) * scale).matmul(all(k, sinks.keys), transposed: true).softmax()
+    return output(shares.matmul(all(v, sinks.values)).permute([0, 2, 1, 3]).reshape(x.shape))
+  }
+
   /// The next positions of some streams: x `[B, T, width]`, positions int32 `[B · T]`, consecutive in each row, slots int32 `[B]`.
   public func callAsFunction(_ x: Tensor, positions: Tensor, slots: Tensor, state: inout State) -> Tensor {
     // Every row has positions of its own, which is one long row to what only turns.

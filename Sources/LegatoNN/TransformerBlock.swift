@@ -32,6 +32,11 @@ public struct TransformerBlock: Sendable {
     feed(x + attention(attentionNorm(x), positions: positions))
   }
 
+  /// With attention that looks ahead, too.
+  public func bothWays(_ x: Tensor, positions: Tensor) -> Tensor {
+    feed(x + attention.bothWays(attentionNorm(x), positions: positions))
+  }
+
   public func callAsFunction(_ x: Tensor, positions: Tensor, slots: Tensor, state: inout State) -> Tensor {
     feed(x + attention(attentionNorm(x), positions: positions, slots: slots, state: &state))
   }

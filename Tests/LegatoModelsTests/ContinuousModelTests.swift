@@ -6,7 +6,7 @@ import LegatoTorch
 import Testing
 
 @Suite struct ContinuousModelTests {
-  /// A window shorter than the sequences, so that eviction is always seen.
+  /// A window shorter than the sequences, so that eviction is always seen. One that is told of noise has a short context, too.
   static func model(
     seed: UInt64 = 5, readsNoiseLevel: Bool = true, sampler: SamplerKind = .flow
   ) throws -> ContinuousModel {
@@ -14,6 +14,11 @@ import Testing
     c.backbone.window = 6
     c.backbone.sinks = 2
     c.backbone.readsNoiseLevel = readsNoiseLevel
+    if readsNoiseLevel {
+      var short = ShortContextConfiguration()
+      (short.window, short.layers) = (3, 2)
+      c.backbone.shortContext = short
+    }
     c.sampler.kind = sampler
     if sampler == .mixture { c.sampler.modes = 5 }
     return try ContinuousModel(c, weights: RandomWeights(seed: seed, everywhere: 0.1))
@@ -55,7 +60,8 @@ import Testing
       guard let network = model.sampler.network else { return model.sampler.conditions(of: z).floats() }
       return network(
         backend.tensor(random.normal(5 * 4 * d), shape: [5, 4, d]),
-        t: backend.tensor(random.uniform(20, from: 999), shape: [5, 4, 1]), z: z
+        t: backend.tensor(random.uniform(20, from: 999), shape: [5, 4, 1]),
+        span: backend.tensor(random.uniform(20, from: 99), shape: [5, 4, 1]), z: z
       ).floats()
     }
     let torch = try TorchBackend(device: .cpu)
@@ -115,6 +121,39 @@ import Testing
         != after[(changed * width)..<((changed + 1) * width)])
   }
 
+  /// A model of whole sequences: every position sees every other, engines agree, and sequences are drawn by the midpoint method.
+  @Test func aModelOfSequencesLooksBothWays() throws {
+    var c = try Self.model().configuration
+    (c.backbone.isCausal, c.backbone.shortContext) = (false, nil)
+    let model = try ContinuousModel(c, weights: RandomWeights(seed: 5, everywhere: 0.1))
+    let (frames, d) = (10, c.latentDimension)
+    func velocity(_ values: [Float], _ t: Float, on backend: any Backend) -> [Float] {
+      model.velocity(
+        backend.tensor(values, shape: [1, frames, d]), t: backend.tensor([t], shape: [1]),
+        positions: backend.tensor(Self.positions(0..<frames), shape: [frames])
+      ).floats()
+    }
+    let (engine, torch) = (CPUEngine(threads: 2), try TorchBackend(device: .cpu))
+    var values = Self.latents(model, frames)
+    let before = velocity(values, 0.3, on: engine)
+    expectClose(before, velocity(values, 0.3, on: torch), 1e-4)
+    values[(frames - 1) * d] += 1
+    let after = velocity(values, 0.3, on: engine)
+    #expect((0..<frames).allSatisfy { before[$0 * d..<($0 + 1) * d] != after[$0 * d..<($0 + 1) * d] })
+    #expect(velocity(values, 0.4, on: engine) != after)
+
+    // Two evaluations: to the middle, and by its velocity to the end.
+    let random = RandomStream(seed: 8, stream: 2)
+    let start = random.normal(frames * d).map { 0.9 * $0 }
+    let middle = zip(start, velocity(start, 0, on: engine)).map { $0 + $1 / 2 }
+    let end = zip(start, velocity(middle, 0.5, on: engine)).map { $0 + $1 }
+    expectClose(model.sequence(frames, steps: 2, temperature: 0.9, random: random, on: engine), end, 1e-4)
+
+    // It is told how noisy its input is, or it is none.
+    c.backbone.readsNoiseLevel = false
+    #expect(c.problem?.contains("noise_level") == true)
+  }
+
   @Test func onlyAModelThatIsToldOfNoiseReadsItsLevel() throws {
     let engine = CPUEngine(threads: 1)
     for readsNoiseLevel in [true, false] {
@@ -131,6 +170,17 @@ import Testing
       #expect(clean[..<width] == noised[..<width])
       #expect((clean[width...] != noised[width...]) == readsNoiseLevel)
     }
+  }
+
+  @Test func packagesOfBeforeAreCausalAndHaveOneContext() throws {
+    var now = BackboneConfiguration()
+    (now.isCausal, now.shortContext) = (false, ShortContextConfiguration())
+    let data = try JSONEncoder().encode(now)
+    #expect(try JSONDecoder().decode(BackboneConfiguration.self, from: data) == now)
+    var fields = try #require(JSONSerialization.jsonObject(with: data) as? [String: Any])
+    (fields["causal"], fields["short_context"]) = (nil, nil)
+    let before = try JSONSerialization.data(withJSONObject: fields)
+    #expect(try JSONDecoder().decode(BackboneConfiguration.self, from: before) == BackboneConfiguration())
   }
 
   @Test func packagesOfBeforeAreNotToldOfNoise() throws {

@@ -23,7 +23,7 @@ import Testing
   {
     let engine = CPUEngine(threads: 1)
     let (d, width) = (model.configuration.latentDimension, model.configuration.backbone.width)
-    var (past, levels, drawn): ([Float], [Float], [Float]) = ([], [], [])
+    var (past, clean, levels, drawn): ([Float], [Float], [Float], [Float]) = ([], [], [], [])
     for position in 0..<frames {
       let now = options(position)
       let latent = position == 0 ? model.start.floats() : Array(drawn.suffix(d))
@@ -32,27 +32,39 @@ import Testing
       let noise = RandomStream(seed: now.seed, stream: 0).normal(d, from: position * d)
       levels.append(level)
       past += (0..<d).map { signal * latent[$0] + level * noise[$0] }
+      clean += latent.map { (position == 0 ? 1 : now.feedbackGain) * $0 }
       let z = model.backbone(
         engine.tensor(past, shape: [1, position + 1, d]),
+        clean: engine.tensor(clean, shape: [1, position + 1, d]),
         noise: engine.tensor(levels, shape: [1, position + 1, 1]),
         positions: engine.tensor((0...Int32(position)).map { $0 }, shape: [position + 1])
       ).floats().suffix(width)
       let z3 = engine.tensor(Array(z), shape: [1, 1, width])
       let start = RandomStream(seed: now.seed, stream: 1).normal(d, from: position * d)
-      func said(_ network: SamplerNetwork, _ x: [Float], _ t: Float) -> [Float] {
-        network(engine.tensor(x, shape: [1, 1, d]), t: engine.tensor([t], shape: [1, 1, 1]), z: z3).floats()
+      func said(_ network: SamplerNetwork, _ x: [Float], _ t: Float, span: Float = 0) -> [Float] {
+        network(
+          engine.tensor(x, shape: [1, 1, d]), t: engine.tensor([t], shape: [1, 1, 1]),
+          span: engine.tensor([span], shape: [1, 1, 1]), z: z3
+        ).floats()
       }
+      func moved(_ x: [Float], along v: [Float], by h: Float) -> [Float] { zip(x, v).map { $0 + h * $1 } }
       switch model.sampler {
       case .flow(let network):
         // The midpoint method once more, written out; an odd number begins with an Euler step.
         var x = start.map { $0 * now.temperature }
-        func moved(_ x: [Float], along v: [Float], by h: Float) -> [Float] { zip(x, v).map { $0 + h * $1 } }
         let h = 1 / Float((now.steps + 1) / 2)
         var t: Float = 0
         if now.steps % 2 == 1 { (x, t) = (moved(x, along: said(network, x, 0), by: h), h) }
         for _ in 0..<now.steps / 2 {
           let middle = moved(x, along: said(network, x, t), by: h / 2)
           (x, t) = (moved(x, along: said(network, middle, t + h / 2), by: h), t + h)
+        }
+        drawn += x
+      case .flowMap(let network):
+        var x = start.map { $0 * now.temperature }
+        let h = 1 / Float(now.steps)
+        for index in 0..<now.steps {
+          x = moved(x, along: said(network, x, Float(index) * h, span: h), by: h)
         }
         drawn += x
       case .diffusion(let network):

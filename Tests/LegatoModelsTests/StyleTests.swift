@@ -42,7 +42,7 @@ import Testing
   @Test func aStyleIsTheModelWithItsWeights() throws {
     let base = try ContinuousModelTests.model()
     let style = try Self.style("one", of: base, seed: 3)
-    #expect(style.weights.count == 1 + 2 * base.configuration.backbone.layers)
+    #expect(style.weights.count == 1 + 2 * (base.configuration.backbone.layers + 2))
     var options = GenerationOptions(seed: 4)
     let plain = rollout(stream(base, options))
     options.style = style

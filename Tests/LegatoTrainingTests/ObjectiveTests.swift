@@ -1,12 +1,13 @@
 import Foundation
 import LegatoModels
+import LegatoNN
 import LegatoTensor
 import LegatoTorch
 import Testing
 
 @testable import LegatoTraining
 
-/// What diffusions and mixtures are trained by.
+/// What samplers are trained by.
 @Suite struct ObjectiveTests {
   private static func model(_ kind: SamplerKind) throws -> ContinuousModel {
     var sizes = try #require(ContinuousModelConfiguration.preset("tiny"))
@@ -26,7 +27,9 @@ import Testing
   private static func objective(_ kind: SamplerKind, draws: Int) -> any Objective {
     var recipe = SamplerRecipe()
     (recipe.draws, recipe.timePer) = (draws, .draw)
-    return recipe.objective(kind)
+    var sizes = ContinuousModelConfiguration()
+    sizes.sampler.kind = kind
+    return recipe.objective(sizes)
   }
 
   private static let random = RandomStream(seed: 4, stream: 1)
@@ -114,6 +117,107 @@ import Testing
         sum += zip(found, e).reduce(0) { $0 + Double(($1.0 - $1.1) * ($1.0 - $1.1)) }
       }
       #expect(abs(sum / Double(draws * d) - Double(losses[row])) < 1e-3, "\(row)")
+    }
+  }
+
+  /// A flow of whole sequences: engines agree, and the loss is that of one time for a sequence.
+  @Test func aSequencesFlowHasOneTime() throws {
+    var sizes = try #require(ContinuousModelConfiguration.preset("tiny"))
+    (sizes.backbone.isCausal, sizes.backbone.readsNoiseLevel) = (false, true)
+    let model = try ContinuousModel(sizes, weights: RandomWeights(seed: 1, everywhere: 0.1))
+    let objective = SamplerRecipe().objective(sizes)
+    let (batch, engine) = (Self.batch(), CPUEngine(threads: 1))
+    let ours = objective.losses(model, batch, on: engine, random: Self.random).floats()
+    let torch = try TorchBackend(device: .cpu)
+    let theirs = objective.losses(model, batch, on: torch, random: Self.random).floats()
+    for (a, b) in zip(ours, theirs) { #expect(abs(a - b) <= 1e-4 * max(1, abs(b)), "\(a) and \(b)") }
+    try torch.check()
+    let times = RandomStream(seed: 4, stream: 1 ^ 0x7469_6d65).normal(2).map { 1 / (1 + exp(-Double($0))) }
+    let noise = Self.random.normal(2 * 12 * 16)
+    for item in 0..<2 {
+      let range = item * 12 * 16..<(item + 1) * 12 * 16
+      let (x, e, t) = (Array(batch.targets[range]), Array(noise[range]), Float(times[item]))
+      let v = model.velocity(
+        engine.tensor(zip(x, e).map { t * $0 + (1 - t) * $1 }, shape: [1, 12, 16]),
+        t: engine.tensor([t], shape: [1]),
+        positions: engine.tensor((0..<12).map { Int32($0) }, shape: [12])
+      ).floats()
+      for position in 0..<12 {
+        let error = (position * 16..<(position + 1) * 16).reduce(Float(0)) {
+          let difference = v[$1] - (x[$1] - e[$1])
+          return $0 + difference * difference / 16
+        }
+        #expect(abs(error - ours[item * 12 + position]) < 1e-3 * max(1, error))
+      }
+    }
+  }
+
+  /// A flow map's derivative in how far it leads, against differences.
+  @Test func aFlowMapsDerivative() throws {
+    let model = try Self.model(.flowMap)
+    let network = try #require(model.sampler.network)
+    let engine = CPUEngine(threads: 1)
+    let (rows, d) = (5, 16)
+    let random = RandomStream(seed: 8, stream: 0)
+    let z = Self.z(model, rows, on: engine)
+    let x = engine.tensor(random.normal(rows * 2 * d), shape: [rows, 2, d])
+    let t = engine.tensor(random.uniform(rows * 2).map { 0.5 * $0 }, shape: [rows, 2, 1])
+    let span = engine.tensor(random.uniform(rows * 2, from: 50).map { 0.1 + 0.4 * $0 }, shape: [rows, 2, 1])
+    let map = network.differentiated(x, t: t, span: span, z: z)
+    for (a, b) in zip(map.value.floats(), network(x, t: t, span: span, z: z).floats()) {
+      #expect(abs(a - b) < 1e-4)
+    }
+    let h: Float = 0.005
+    let (after, before) = (network(x, t: t, span: span + h, z: z), network(x, t: t, span: span - h, z: z))
+    let slopes = ((after - before) / (2 * h)).floats()
+    let derivative = try #require(map.derivative).floats()
+    let size = (slopes.reduce(0) { $0 + $1 * $1 } / Float(slopes.count)).squareRoot()
+    #expect(size > 0.05)
+    for (a, b) in zip(derivative, slopes) { #expect(abs(a - b) < 0.01 * size, "\(a) and \(b)") }
+  }
+
+  /// Learned from a normal variable, one evaluation draws it. A flow's one step, from the same noise, leads towards its mean.
+  @Test(arguments: [SamplerKind.flowMap, .flow]) func oneEvaluationOfAFlowMapDraws(_ kind: SamplerKind) throws
+  {
+    var sizes = try #require(ContinuousModelConfiguration.preset("tiny"))
+    sizes.sampler.kind = kind
+    sizes.latentDimension = 2
+    let model = try ContinuousModel(sizes, weights: RandomWeights(seed: 1))
+    let torch = try TorchBackend(device: .cpu)
+    let optimizer = try AdamW(torch, model.weights.filter { $0.name.hasPrefix("sampler.") })
+    let objective = try #require(Self.objective(kind, draws: 4) as? any TokenObjective)
+    let (rows, means, deviations) = (128, [1, -0.5] as [Float], [0.5, 1.5] as [Float])
+    for step in 0..<800 {
+      let latents = RandomStream(seed: 5, stream: UInt64(step)).normal((rows + 1) * 2).enumerated().map {
+        means[$0 % 2] + deviations[$0 % 2] * $1
+      }
+      let batch = SequenceTransform(.nextToken).apply(
+        LatentClips(latents: [latents], begins: [false], positions: rows, dimension: 2),
+        random: RandomStream(seed: 3, stream: 0))
+      let z = torch.tensor([Float](repeating: 0, count: rows * 64), shape: [rows, 1, 64])
+      let loss = objective.losses(
+        model, z: z, batch, on: torch, random: RandomStream(seed: 6, stream: UInt64(step))
+      ).mean(axis: 0)
+      try torch.backward(loss)
+      try optimizer.step(learningRate: step < 500 ? 3e-3 : 3e-4)
+      try optimizer.clearGradients()
+    }
+    let network = try #require(model.sampler.network)
+    let count = 4000
+    let noise = RandomStream(seed: 9, stream: 0).normal(count * 2)
+    let drawn = torch.withoutGradients {
+      let x = torch.tensor(noise, shape: [count, 1, 2])
+      let t = torch.tensor([Float](repeating: 0, count: count), shape: [count, 1, 1])
+      let z = torch.tensor([Float](repeating: 0, count: count * 64), shape: [count, 1, 64])
+      return (x + network(x, t: t, span: t + 1, z: z)).floats()
+    }
+    for i in 0..<2 {
+      let values = stride(from: i, to: drawn.count, by: 2).map { Double(drawn[$0]) }
+      let mean = values.reduce(0, +) / Double(count)
+      let spread = (values.reduce(0) { $0 + ($1 - mean) * ($1 - mean) } / Double(count)).squareRoot()
+      #expect(kind == .flow || abs(mean - Double(means[i])) < 0.2, "mean \(mean)")
+      let share = spread / Double(deviations[i])
+      #expect(kind == .flow ? share < 0.6 : abs(share - 1) < 0.15, "\(kind): \(share) of the deviation")
     }
   }
 

@@ -18,7 +18,7 @@ extension InfoReport {
     if has("state.json") { return checkpoint(try Checkpoint(path: path)) }
     if has("config.json") {
       return kindOfConfiguration(path) == "codec"
-        ? codec(try CodecPackage(path: path)) : model(try ModelPackage(path: path))
+        ? codec(try CodecPackage(path: path)) : model(try ModelPackage(path: path, streams: false))
     }
     if has(LatentIndex.fileName) { return try latents(path) }
     if has("corpus.json") || has(CorpusManifest.fileName) { return try corpus(path) }

@@ -38,9 +38,16 @@ public struct ModelPackage: Sendable {
   }
 
   /// Loads a package. Throws ``PackageError``, ``ModelError`` or a safetensors error that names file and remedy.
-  public init(path: String) throws {
+  ///
+  /// - Parameter streams: whether one that draws whole sequences, and so cannot stream, is refused.
+  public init(path: String, streams: Bool = true) throws {
     self.path = path
     configuration = try PackageFiles.configuration(in: path, kind: "model")
+    if streams, !configuration.model.backbone.isCausal {
+      throw PackageError(
+        path: path, reason: "the model draws whole sequences, and cannot stream",
+        remedy: "train one with model.causal: true; `legato reproduce cam` measures this one")
+    }
     if let problem = configuration.model.problem ?? configuration.generation.problem {
       throw PackageError(damaged: path + "/config.json", problem)
     }

@@ -55,15 +55,18 @@ struct Rollout: Sendable {
     let factors = options.style?.factors ?? Style.Factors()
     let level = min(1, options.contextNoise * factors.contextNoise)
     var gains = options.noiseLaw.gains(level)
-    gains.signal *= options.feedbackGain * factors.feedbackGain
+    let gain = options.feedbackGain * factors.feedbackGain
+    gains.signal *= gain
     let noise = RandomStream(seed: options.seed, name: "context").normal(latents.count)
     // The start frame is learned, and was never noised in training.
     var read = styled.start.floats()
+    var clean = read
     for index in 0..<(count - 1) * d {
       read.append(gains.signal * latents[index] + gains.noise * noise[index])
+      clean.append(gain * latents[index])
     }
     return styled.backbone(
-      backend.tensor(read, shape: [1, count, d]),
+      backend.tensor(read, shape: [1, count, d]), clean: backend.tensor(clean, shape: [1, count, d]),
       noise: backend.tensor([0] + [Float](repeating: level, count: count - 1), shape: [1, count, 1]),
       positions: backend.tensor((0..<Int32(count)).map { $0 }, shape: [count]))
   }
@@ -77,7 +80,7 @@ struct Rollout: Sendable {
   }
 
   /// What the sampler's network says, `[frames, draws, dimension]`, on the way to the rollout's latents at random times, noise and times
-  /// from the rollout's seed: velocities of a flow. Of a mixture its parameters.
+  /// from the rollout's seed: velocities of a flow, mean ones to the end of its map. Of a mixture its parameters.
   func velocities(of model: ContinuousModel, on backend: any Backend) throws -> Tensor {
     let d = model.configuration.latentDimension
     let (count, draws) = (frames(dimension: d), Self.draws)
@@ -94,8 +97,8 @@ struct Rollout: Sendable {
         x.append(gains.noise * noise[row * d + j] + gains.signal * latents[row / draws * d + j])
       }
     }
-    return network(
-      backend.tensor(x, shape: [count, draws, d]), t: backend.tensor(times, shape: [count, draws, 1]), z: z)
+    let t = backend.tensor(times, shape: [count, draws, 1])
+    return network(backend.tensor(x, shape: [count, draws, d]), t: t, span: t * -1 + 1, z: z)
   }
 }
 

@@ -22,6 +22,10 @@ public struct ModelRecipe: Sendable, Equatable {
   public var joinPieces = true
   /// Whether the backbone is told how much noise every latent carries.
   public var noiseLevel = false
+  /// What reads the last latents once more, without noise; nil for nothing.
+  public var shortContext: ShortContextConfiguration?
+  /// Whether it draws one latent after the other; else whole sequences.
+  public var isCausal = true
   public var sampler = SamplerRecipe()
   public var transform = TransformRecipe()
   public var generation = GenerationRecipe()

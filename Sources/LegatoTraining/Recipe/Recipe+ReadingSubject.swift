@@ -66,6 +66,8 @@ extension ModelRecipe {
     startFraction = reader.double("start_fraction", default: startFraction, in: .fraction)
     joinPieces = reader.bool("join_pieces", default: joinPieces)
     noiseLevel = reader.bool("noise_level", default: noiseLevel)
+    isCausal = reader.bool("causal", default: isCausal)
+    shortContext = .read(from: reader.section("short_context"))
     sampler.read(from: reader.section("sampler"))
     transform.read(from: reader.section("transform"))
     generation.read(from: reader.section("generation"))
@@ -109,5 +111,16 @@ extension TransformRecipe {
     kMax = reader.double("k_max", default: kMax, in: .fraction)
     per = reader.choice("per", default: per)
     reader.finish()
+  }
+}
+
+extension ShortContextConfiguration {
+  /// Nil where the section is absent.
+  fileprivate static func read(from reader: RecipeReader) -> ShortContextConfiguration? {
+    var sizes = ShortContextConfiguration()
+    sizes.window = reader.int("window", in: 1...) ?? sizes.window
+    sizes.layers = reader.int("layers", in: 1...256) ?? sizes.layers
+    reader.finish()
+    return reader.isPresent ? sizes : nil
   }
 }

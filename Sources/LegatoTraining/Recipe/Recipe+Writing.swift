@@ -1,3 +1,5 @@
+import LegatoModels
+
 extension Recipe {
   /// The recipe as YAML with every default spelled out, in a stable order: what a run keeps as
   /// `recipe.yaml`. Reading it gives an equal recipe.
@@ -122,6 +124,13 @@ extension ModelRecipe {
     tree.add("start_fraction", startFraction)
     tree.add("join_pieces", joinPieces)
     tree.add("noise_level", noiseLevel)
+    if !isCausal { tree.add("causal", isCausal) }
+    if let shortContext {
+      tree.add(section: "short_context") { section in
+        section.add("window", shortContext.window)
+        section.add("layers", shortContext.layers)
+      }
+    }
     tree.add(section: "sampler") { section in
       section.add("kind", sampler.kind)
       section.add("modes", sampler.modes)

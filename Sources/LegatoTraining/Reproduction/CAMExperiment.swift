@@ -15,6 +15,8 @@ public struct CAMExperiment: Sendable {
     var hasContextNoise = true
     /// Whether it has as many training seeds as the scale allows, or one.
     var isDeciding = false
+    /// Whether it draws one latent after the other, so that there is something that may drift.
+    var streams = true
   }
 
   /// CAM and what it is compared with. "MAR with rectified flow" of the paper is here `plain`: raster order, a causal backbone, a flow for a
@@ -37,13 +39,23 @@ public struct CAMExperiment: Sendable {
     Row(
       name: "mar", text: "MAR: diffusion, noise prediction, raster order, causal",
       settings: ["model.transform.kind=next-token", "model.sampler.kind=diffusion"]),
+    Row(
+      name: "rf", text: "RF: rectified flow of whole sequences, not causal",
+      settings: ["model.transform.kind=next-token", "model.causal=false", "model.noise_level=true"],
+      hasContextNoise: false, streams: false),
     Row(name: "cam-half", text: "CAM with k to 0.5", settings: ["model.transform.k_max=0.5"]),
     Row(
       name: "vp-noise", text: "variance-preserving noise (CALM)",
       settings: ["model.transform.kind=vp-noise"]),
     Row(
+      name: "short-context", text: "the same, and the last ten latents read without noise (CALM)",
+      settings: ["model.transform.kind=vp-noise", "model.short_context.window=10"]),
+    Row(
       name: "replacement", text: "Gaussian replacement (AudioMNTP, ablation D)",
       settings: ["model.transform.kind=gaussian-replacement"]),
+    Row(
+      name: "one-step", text: "CAM with a flow map: one evaluation a latent",
+      settings: ["model.sampler.kind=flow-map"]),
   ]
 
   /// Changes with whatever changes what a recipe trains or how it is measured, so that results of before are not taken for today's.

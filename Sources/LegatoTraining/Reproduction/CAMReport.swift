@@ -53,6 +53,11 @@ public struct CAMReport: Sendable {
       func mean(_ value: (CAMResult) -> Double?) -> String {
         Estimate(meanOf: results.compactMap(value))?.text ?? ""
       }
+      // Sequences that know nothing of each other have no first and no last: all of them are one distance.
+      guard row.streams else {
+        return
+          "| \(row.text) | \(results.count) | \(mean(\.average)) | not applicable | | \(mean(\.averageLatents)) | not applicable | |"
+      }
       let stretches = results.reduce(0) { $0 + $1.report.stretches.count }
       let inside = results.reduce(0) { $0 + $1.report.distanceStretchesInside }
       return "| \(row.text) | \(results.count) | \(mean(\.first)) | \(mean(\.last)) | "
@@ -109,7 +114,7 @@ public struct CAMReport: Sendable {
 
   /// Distance by position, a line for each system, a band from the lowest to the highest of several seeds.
   public var picture: Chart {
-    var series = rows.map { row, results in
+    var series = rows.filter(\.row.streams).map { row, results in
       let count = results.map(\.report.stretches.count).min() ?? 0
       let x = (0..<count).map {
         (results[0].report.stretches[$0].start + results[0].report.stretches[$0].end) / 2

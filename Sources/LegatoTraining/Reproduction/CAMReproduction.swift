@@ -175,7 +175,7 @@ public struct CAMReproduction: Sendable {
     guard outcome.end == .finished, let path = outcome.package, !StopSignal.isRequested else { return nil }
     let trained = monotonicSeconds()
     tell("\(job.name): looks for the settings it plays best with")
-    var package = try ModelPackage(path: path)
+    var package = try ModelPackage(path: path, streams: false)
     guard let settings = try tuned(package, job.row, data) else { return nil }
     package = package.with(generation: settings)
     let tuned = monotonicSeconds()

@@ -28,6 +28,11 @@ public struct CAMResult: Sendable, Codable {
   public var first: Double? { report.stretches.first?.distance.frechet.value }
   /// FADacc as Legato defines it: the distance of the last stretch, several times a training crop from the start.
   public var last: Double? { report.stretches.last?.distance.frechet.value }
+  /// Mean over the stretches.
+  public var average: Double? { Statistics.mean(report.stretches.map(\.distance.frechet.value)) }
+  public var averageLatents: Double? {
+    Statistics.mean(report.stretches.compactMap { $0.latents?.frechet.value })
+  }
   /// The same of latents.
   public var firstLatents: Double? { report.stretches.first?.latents?.frechet.value }
   public var lastLatents: Double? { report.stretches.last?.latents?.frechet.value }

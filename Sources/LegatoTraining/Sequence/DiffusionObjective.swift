@@ -3,7 +3,7 @@ import LegatoTensor
 
 /// The objective of a diffusion: mean |ε̂(x_s, s, z) − ε|² over positions and draws, s uniform in 1 ... 1000 (Ho, Jain and Abbeel 2020; the
 /// token-wise head of MAR, Li et al. 2024).
-public struct DiffusionObjective: Objective {
+public struct DiffusionObjective: TokenObjective {
   public var draws: Int
   /// One step for all draws of a position: the sampler's conditions, most of its work, are then computed once for them.
   public var sharesTime: Bool

@@ -41,7 +41,7 @@ public struct LossByPosition: Sendable, Codable, Hashable {
       length >= window + quarter, "LossByPosition: clips of \(length) latents and a window of \(window)")
     var sampler = SamplerRecipe()
     (sampler.draws, sampler.timePer) = (draws, .draw)
-    let objective = sampler.objective(model.configuration.sampler.kind)
+    let objective = sampler.objective(model.configuration).measure
     let gains = noiseLaw.gains(contextNoise)
     var sums = [Double](repeating: 0, count: length)
     var steps: [Double] = []

@@ -4,7 +4,7 @@ import LegatoTensor
 
 /// The objective of a mixture: the negative logarithm of the next latent's density, in nats a dimension (GIVT; Tschannen, Eastwood and
 /// Mentzer 2024).
-public struct MixtureObjective: Objective {
+public struct MixtureObjective: TokenObjective {
   public init() {}
 
   public func losses(

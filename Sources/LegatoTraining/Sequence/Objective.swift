@@ -1,35 +1,51 @@
 import LegatoModels
 import LegatoTensor
 
-/// What training minimises: how far a model's sampler is from the latents that come next.
+/// What training minimises.
 public protocol Objective: Sendable {
-  /// Losses of the batch's positions, `[items · positions]`, given what the backbone says of each, z `[items · positions, 1, H]`; noise is a
-  /// function of `random`. Traps where the model has another sampler.
+  /// Losses of every position, `[items, positions]`; noise is a function of `random`. Traps where the model has another sampler.
+  func losses(
+    _ model: ContinuousModel, _ batch: TransformedBatch, on backend: any Backend, random: RandomStream
+  ) -> Tensor
+
+  /// What tells how good a model is: this, or the part of it that means the same for other samplers.
+  var measure: any Objective { get }
+}
+
+/// How far a causal model's sampler is from the latents that come next.
+public protocol TokenObjective: Objective {
+  /// Losses of the batch's positions, `[items · positions]`, given what the backbone says of each, z `[items · positions, 1, H]`.
   func losses(
     _ model: ContinuousModel, z: Tensor, _ batch: TransformedBatch, on backend: any Backend,
     random: RandomStream
   ) -> Tensor
 }
 
-extension Objective {
-  /// Losses of every position, `[items, positions]`; noise is a function of `random`.
+extension TokenObjective {
   public func losses(
     _ model: ContinuousModel, _ batch: TransformedBatch, on backend: any Backend, random: RandomStream
   ) -> Tensor {
     let (items, length, dimension) = (batch.items, batch.positions, batch.dimension)
     let isStart = backend.tensor(batch.isStart, shape: [items, length, 1])
-    let inputs =
-      backend.tensor(batch.inputs, shape: [items, length, dimension]) + isStart
-      * backend.tensor(of: model.start)
+    let start = isStart * backend.tensor(of: model.start)
+    func read(_ latents: [Float]) -> Tensor {
+      backend.tensor(latents, shape: [items, length, dimension]) + start
+    }
     let z = model.backbone(
-      inputs, noise: backend.tensor(batch.noiseLevels, shape: [items, length, 1]),
+      read(batch.inputs), clean: model.backbone.readsClean ? read(batch.clean) : nil,
+      noise: backend.tensor(batch.noiseLevels, shape: [items, length, 1]),
       positions: backend.tensor(batch.inputPositions, shape: [length]))
     return losses(
       model, z: z.reshape([items * length, 1, z.dim(2)]), batch, on: backend, random: random
     ).reshape([items, length])
   }
 
-  /// Their mean where the mask is 1, shape `[1]`.
+}
+
+extension Objective {
+  public var measure: any Objective { self }
+
+  /// Mean of the losses where the mask is 1, shape `[1]`.
   public func loss(
     _ model: ContinuousModel, _ batch: TransformedBatch, on backend: any Backend, random: RandomStream
   ) -> Tensor {

@@ -30,6 +30,8 @@ public struct TransformedBatch: Sendable {
   public var dimension: Int
   /// `[items, positions, dimension]`.
   public var inputs: [Float]
+  /// The same before noise was mixed in.
+  public var clean: [Float]
   /// 1 where the input is the learned start frame, `[items, positions, 1]`.
   public var isStart: [Float]
   /// How much noise the input carries, from 0, clean, to 1 (``NoiseLaw``): `[items, positions, 1]`.
@@ -95,10 +97,11 @@ public struct SequenceTransform: Sendable, Hashable {
         mask[item * length + index] = 0
       }
     }
+    let clean = inputs
     let noiseLevels = corrupt(
       &inputs, isStart: isStart, items: items, length: length, dimension: dimension, random: random)
     return TransformedBatch(
-      items: items, positions: length, dimension: dimension, inputs: inputs, isStart: isStart,
+      items: items, positions: length, dimension: dimension, inputs: inputs, clean: clean, isStart: isStart,
       noiseLevels: noiseLevels, inputPositions: (0..<Int32(length)).map { $0 }, targets: targets,
       mask: mask)
   }
@@ -117,7 +120,8 @@ public struct SequenceTransform: Sendable, Hashable {
   /// temperature and context noise" and "Told or not"). Four hours of linear noise wanted 1.02, 0.25 and a feedback gain of
   /// 1.06. The other two kinds have those of their next of kin, which nobody has measured.
   ///
-  /// They are those of a flow. A diffusion takes 100 steps, as MAR does; it and a mixture have the temperature of what they learned.
+  /// They are those of a flow. Its map takes one step, and a diffusion 100, as MAR does; they and a mixture have the temperature of what
+  /// they learned.
   public func generation(with sampler: SamplerKind = .flow) -> GenerationDefaults {
     var defaults = GenerationDefaults()
     defaults.noiseLaw = noiseLaw
@@ -126,6 +130,7 @@ public struct SequenceTransform: Sendable, Hashable {
     case .linearNoise, .vpNoise: (defaults.temperature, defaults.contextNoise) = (1.07, min(0.2, 0.4 * kMax))
     case .additiveNoise: (defaults.temperature, defaults.contextNoise) = (1.08, min(0.3, 0.43 * kMax))
     }
+    if sampler == .flowMap { defaults.steps = 1 }
     if sampler == .diffusion { defaults.steps = 100 }
     if sampler != .flow { defaults.temperature = 1 }
     return defaults

@@ -92,7 +92,7 @@ public final class ModelTask: TrainingTask {
       throw TrainingError("model.generation: \(problem)", "Change the recipe.")
     }
     self.generation = generation
-    objective = settings.sampler.objective(configuration.sampler.kind)
+    objective = settings.sampler.objective(configuration)
   }
 
   public func loss(step: Int, on backend: any Backend) throws -> (loss: Tensor, parts: [(String, Tensor)]) {
@@ -105,6 +105,9 @@ public final class ModelTask: TrainingTask {
 
   public var notes: [String] {
     var notes: [String] = []
+    if !model.configuration.backbone.isCausal {
+      notes.append("a model that draws whole sequences cannot stream: there will be no samples")
+    }
     if heldOut == .train {
       notes.append(
         "no validation piece holds \(frames + 1) latents: losses called training_data are of pieces that are trained on"
@@ -144,7 +147,7 @@ public final class ModelTask: TrainingTask {
       for (slot, transform) in [SequenceTransform(.nextToken), transform].enumerated() {
         let batch = transform.apply(
           clips, random: RandomStream(seed: random.seed &+ 1, stream: random.stream))
-        let loss = objective.loss(
+        let loss = objective.measure.loss(
           model, batch, on: backend, random: RandomStream(seed: random.seed &+ 2, stream: random.stream))
         sums[slot].1 += Double(loss.floats()[0]) / Double(batches)
       }
@@ -174,6 +177,7 @@ public final class ModelTask: TrainingTask {
   }
 
   public func writeSamples(weights: [Weight], step: Int, to folder: String) throws -> [SampleFile] {
+    guard model.configuration.backbone.isCausal else { return [] }
     let trained = try ContinuousModel(model.configuration, weights: NamedWeights(weights, origin: "the run"))
     let style = try settings.style.map { try self.style($0, weights: weights) }
     let package = ModelPackage(
@@ -211,7 +215,7 @@ public final class ModelTask: TrainingTask {
 
   public func tune(package path: String, style: ProgressStyle) throws -> String? {
     guard settings.generation.tune, settings.style == nil else { return nil }
-    let package = try ModelPackage(path: path)
+    let package = try ModelPackage(path: path, streams: false)
     var tuner = SettingsTuner(
       package: package, data: data,
       threads: recipe.threads > 0 ? recipe.threads : Platform.defaultThreadCount)

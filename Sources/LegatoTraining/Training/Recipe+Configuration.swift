@@ -42,6 +42,8 @@ extension ModelRecipe {
     c.backbone.window = window ?? c.backbone.window
     c.backbone.sinks = sinks ?? c.backbone.sinks
     c.backbone.readsNoiseLevel = noiseLevel
+    c.backbone.shortContext = shortContext
+    c.backbone.isCausal = isCausal
     c.sampler.kind = sampler.kind
     if sampler.kind == .mixture { c.sampler.modes = sampler.modes }
     c.sampler.width = sampler.width ?? c.sampler.width
@@ -52,14 +54,16 @@ extension ModelRecipe {
 }
 
 extension SamplerRecipe {
-  /// What a sampler of this kind is trained by; the recipe's own kind where it starts from nothing.
-  func objective(_ kind: SamplerKind) -> any Objective {
+  /// What a model of these sizes is trained by.
+  func objective(_ sizes: ContinuousModelConfiguration) -> any Objective {
     let sharesTime = timePer == .position
-    return switch kind {
-    case .flow:
-      FlowObjective(
-        draws: draws, logitNormal: time == .logitNormal ? (Float(timeMean), Float(timeStd)) : nil,
-        sharesTime: sharesTime)
+    let flow = FlowObjective(
+      draws: draws, logitNormal: time == .logitNormal ? (Float(timeMean), Float(timeStd)) : nil,
+      sharesTime: sharesTime)
+    return switch sizes.sampler.kind {
+    case .flow where !sizes.backbone.isCausal: SequenceFlowObjective(flow: flow)
+    case .flow: flow
+    case .flowMap: FlowMapObjective(flow: flow)
     case .diffusion: DiffusionObjective(draws: draws, sharesTime: sharesTime)
     case .mixture: MixtureObjective()
     }

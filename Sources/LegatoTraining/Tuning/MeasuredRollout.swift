@@ -1,5 +1,6 @@
 import Legato
 import LegatoAudio
+import LegatoCodecs
 import LegatoEvaluation
 import LegatoModels
 import LegatoTensor
@@ -36,22 +37,38 @@ package struct MeasuredRollout: Sendable {
     threads: Int, made: (Double) -> Void
   ) throws {
     let name = "seed \(options.seed)" + (options.style.map { " (\($0.name))" } ?? "")
-    let session = Session(package, options: options, threads: threads)
-    var limiter = TruePeakLimiter(sampleRate: session.sampleRate, channels: session.channels)
+    let codec = package.codec.codec
+    let next = Self.player(package, options, stretch: stretch, threads: threads)
+    var limiter = TruePeakLimiter(sampleRate: codec.sampleRate, channels: codec.channels)
     let meter = try StretchMeter(
-      name: name, sampleRate: session.sampleRate, channels: session.channels, stretch: stretch,
+      name: name, sampleRate: codec.sampleRate, channels: codec.channels, stretch: stretch,
       engine: CPUEngine(threads: threads))
     var values: [Float] = []
-    var left = Int((seconds * Double(session.sampleRate)).rounded())
+    var left = Int((seconds * Double(codec.sampleRate)).rounded())
     while left > 0 {
-      let chunk = session.next()
-      if keepsLatents { values += session.latents.latent }
-      let length = min(left, chunk.channels[0].count)
-      try meter.append(limiter.process(chunk.channels.map { Array($0.prefix(length)) }))
+      let (channels, latent) = next()
+      if keepsLatents { values += latent }
+      let length = min(left, channels[0].count)
+      try meter.append(limiter.process(channels.map { Array($0.prefix(length)) }))
       left -= length
-      made(Double(length) / Double(session.sampleRate))
+      made(Double(length) / Double(codec.sampleRate))
     }
     sound = try meter.finish()
-    latents = LatentSequence(name: name, dimension: session.latents.dimension, values: values)
+    latents = LatentSequence(name: name, dimension: codec.latentDimension, values: values)
+  }
+
+  /// Makes a frame's samples and latent.
+  private static func player(
+    _ package: ModelPackage, _ options: GenerationOptions, stretch: Double, threads: Int
+  ) -> () -> (channels: [[Float]], latent: [Float]) {
+    let backbone = package.model.configuration.backbone
+    guard !backbone.isCausal else {
+      let session = Session(package, options: options, threads: threads)
+      return { (session.next().channels, session.latents.latent) }
+    }
+    // A sequence a stretch, where that is no longer than what was trained on at once (``ModelTask``).
+    let frames = min(Int((stretch * package.codec.codec.frameRate).rounded()), 3 * backbone.window)
+    let player = SequencePlayer(package, options: options, frames: max(1, frames), threads: threads)
+    return player.next
   }
 }
