@@ -37,12 +37,17 @@ extension PublishedEmbedderTests {
     @Test func textAndScoreAreTheOriginals() throws {
       let vectors = try Vectors("clap-text")
       let weights = FormulaWeights()
+      do {
+        let backend = try TorchBackend()
+        let text = try CLAPText(weights: weights, on: backend)
+        #expect(weights.shapes == (try vectors.shapes()))
+        let tokens = try vectors.floats("tokens").map { Int32($0) }
+        try vectors.expect(text.embed(tokens), are: "row")
+        try backend.check()
+      }
+      // The CPU engine computes with the weights where they are, so that they are in memory once.
+      let text = try CLAPText(weights: NamedWeights(weights.weights, origin: "formula"), on: CPUEngine())
       let backend = try TorchBackend()
-      let text = try CLAPText(weights: weights, on: backend)
-      #expect(weights.shapes == (try vectors.shapes()))
-      let tokens = try vectors.floats("tokens").map { Int32($0) }
-      try vectors.expect(text.embed(tokens), are: "row")
-
       let audio = try CLAPAudio(.tiny, weights: FormulaWeights(), digest: nil, on: backend)
       let score = CLAPScore(audio: audio, text: text, tokenizer: try tokenizer())
       let words = try #require(try encoded().first).text

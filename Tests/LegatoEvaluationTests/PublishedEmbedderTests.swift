@@ -48,6 +48,8 @@ import Testing
     let embedded = try embedder.embed(sound)
     try vectors.expect(embedded.rows, are: "rows")
     try vectors.expect(embedded.logits, are: "logits")
+    let long = AudioBuffer(sampleRate: 10, channels: [[Float](repeating: 0, count: 3001)])
+    #expect(throws: EvaluationError.self) { try embedder.embed(long) }
     try backend.check()
   }
 
@@ -87,13 +89,19 @@ import Testing
     try backend.check()
   }
 
-  @Test func shortSoundIsPadded() throws {
+  @Test func soundOfAnyLengthIsCutIntoPatches() throws {
     let backend = try TorchBackend()
     let embedder = try VGGish(weights: FormulaWeights(), digest: nil, on: backend)
     #expect(try embedder.embed(Formula.sound(16_000, seconds: 0.001)).rows.count == 128)
     // 0.96 s of patch, and the 15 ms by which its last window hangs over.
     #expect(try embedder.embed(Formula.sound(16_000, seconds: 1.934)).rows.count == 128)
     #expect(try embedder.embed(Formula.sound(16_000, seconds: 1.935)).rows.count == 256)
+    // More patches than go through the network at once.
+    let long = Formula.sound(16_000, seconds: 17.5)
+    let rows = try embedder.embed(long).rows
+    let last = try embedder.embed(long.slice(frames: 17 * 15_360..<280_000)).rows
+    #expect(rows.count == 18 * 128)
+    #expect(zip(rows.suffix(128), last).allSatisfy { abs($0 - $1) < 1e-3 })
     for bad in [
       AudioBuffer(sampleRate: 16_000, channels: [[]]), .init(sampleRate: 16_000, channels: [[0, .nan]]),
     ] {

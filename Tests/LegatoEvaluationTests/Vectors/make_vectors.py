@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 """Makes the vectors that PublishedEmbedderTests compares with, from the original code on weights of a formula.
 
-    pip install torch numpy safetensors regex
-    pip install --no-deps torchvggish panns-inference torchlibrosa librosa transformers
+    pip install torch numpy safetensors librosa torchlibrosa transformers
+    pip install --no-deps torchvggish panns-inference
     pip download --no-deps laion-clap && unzip laion_clap-*.whl -d laion
-    python make_vectors.py vggish cnn14 cnn14-16k clap text tokens converter --laion laion
+    python make_vectors.py vggish cnn14 cnn14-16k clap tokens text converter --laion laion
 
 Made with torchvggish 0.2, panns-inference 0.1.1, torchlibrosa 0.1.0, librosa 0.11.0, transformers 5.23.0, laion-clap
 1.1.7. Each name writes one or two files here; `converter` writes nothing, it checks Scripts/convert-metric-weights.py.
