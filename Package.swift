@@ -83,8 +83,10 @@ let package = Package(
       exclude: ["Programs"], swiftSettings: strict),
     .testTarget(
       name: "LegatoEvaluationTests",
-      dependencies: ["LegatoAudio", "LegatoEvaluation", "LegatoModels", "LegatoNN", "LegatoTensor"],
-      swiftSettings: strict),
+      dependencies: [
+        "LegatoAudio", "LegatoEvaluation", "LegatoModels", "LegatoNN", "LegatoTensor", "LegatoTorch",
+      ],
+      exclude: ["Vectors"], swiftSettings: strict),
     .testTarget(
       name: "LegatoTrainingTests", dependencies: ["LegatoModels", "LegatoTraining"], swiftSettings: strict),
     .testTarget(
