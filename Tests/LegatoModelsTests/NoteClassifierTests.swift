@@ -139,7 +139,7 @@ import Testing
       try write("\"width\" : 24", "\"width\" : 0")
       says("width is 0", "restore the file", of: path)
       try write("\"blocks\" : 2,", "")
-      says("'blocks' is missing", of: path)
+      says("'classifier.blocks' is missing", of: path)
     }
   }
 }

@@ -89,13 +89,10 @@ import Testing
     says("1 instruments; there must be at least two", of: path)
     let manifest = path + "/manifest.jsonl"
     let text = try String(contentsOfFile: manifest, encoding: .utf8)
-    try text.replacing("\"composed_s\":8,", with: "")
+    // A row of another instrument, as a Legato of before wrote it.
+    let older = text.replacing("\"composed_s\":8,", with: "")
       .replacing("\"program\":73", with: "\"program\":40")
-      .write(toFile: manifest, atomically: true, encoding: .utf8)
-    try
-      (text
-      + text.replacing("\"composed_s\":8,", with: "").replacing("\"program\":73", with: "\"program\":40"))
-      .write(toFile: manifest, atomically: true, encoding: .utf8)
+    try (text + older).write(toFile: manifest, atomically: true, encoding: .utf8)
     says("rendered by another Legato", of: path)
   }
 
@@ -111,7 +108,7 @@ import Testing
       batch_size: 8
       data: {corpus: \(path)}
       classifier: {width: 32, blocks: 1, dimension: 16}
-      optimizer: {learning_rate: 3e-3, warmup_steps: 5}
+      optimizer: {learning_rate: 3e-3, warmup_steps: 5, schedule: constant}
       ema: {decay: 0.9}
       checkpoint: {every_steps: 20}
       evaluate: {every_steps: 5, batches: 2}
@@ -140,8 +137,8 @@ import Testing
     #expect(card.contains(accuracy.summary) && card.contains("kind: classifier"))
 
     // Stopping and going on gives the same weights, and a package starts another run.
-    _ = try train("parts", "time_limit=1")
-    while try train("parts", "time_limit=5").step < 40 {}
+    #expect(try train("parts", "steps=25").step == 25)
+    #expect(try train("parts").step == 40)
     let parts = try NoteClassifierPackage(path: folder.path + "/parts/package")
     #expect(parts.sha256 == package.sha256)
     let tuned = try train("tuned", "from=\(package.path)", "steps=1", "classifier.width=64")
