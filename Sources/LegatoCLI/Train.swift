@@ -2,10 +2,10 @@ import ArgumentParser
 import Foundation
 import LegatoTraining
 
-/// `legato train`: a codec or a model from a recipe.
+/// `legato train`: a codec, a model or a classifier from a recipe.
 struct Train: ParsableCommand {
   static let configuration = CommandConfiguration(
-    abstract: "Train a codec or a model by a recipe.",
+    abstract: "Train a codec, a model or a classifier by a recipe.",
     discussion: """
       The run's folder holds the resolved recipe, progress.jsonl and TensorBoard events, checkpoints, samples with \
       pictures, and at the end package/, which `legato generate --model` takes. The same command goes on from the \

@@ -1,5 +1,6 @@
 import Foundation
 import LegatoAudio
+import LegatoModels
 import Testing
 
 @testable import LegatoCLI
@@ -38,6 +39,21 @@ import Testing
     #expect(json["kind"] as? String == "codec package")
     #expect(json["delay_ms"] as? Double == 30)
     #expect(text.contains("stereo"))
+  }
+
+  /// The one that ships.
+  @Test func classifierPackage() throws {
+    let path = try #require(PackageLocation.upward(from: #filePath, to: NoteClassifierPackage.shipped))
+    #expect(try PackageLocation.findClassifier().hasSuffix(NoteClassifierPackage.shipped))
+    let (text, json) = try info(path)
+    #expect(json["kind"] as? String == "classifier package")
+    #expect((json["weight_bytes"] as? Int ?? .max) <= 2_000_000)
+    let heldOut = try #require(json["held_out_instruments"] as? [String: Any])
+    #expect((heldOut["windows"] as? Int ?? 0) > 100)
+    for part in ["held out pieces", "of pieces", "keys F1", "steps in"] {
+      #expect(text.contains(part), "no '\(part)' in:\n\(text)")
+    }
+    #expect((json["instruments"] as? [String])?.contains("violin") == true)
   }
 
   @Test func soundFileAndTensors() throws {

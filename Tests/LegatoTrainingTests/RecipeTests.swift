@@ -6,6 +6,7 @@ import Testing
 
 private let codec = "kind: codec\ndata:\n  corpus: data/c\n"
 private let model = "kind: model\ndata:\n  latents: data/l\n"
+private let classifier = "kind: classifier\ndata:\n  corpus: data/c\n"
 
 /// The mistakes of a recipe, or none.
 private func problems(_ yaml: String, settings: [String] = []) -> [String] {
@@ -150,6 +151,11 @@ private func problems(_ yaml: String, settings: [String] = []) -> [String] {
     (model + "model: {width: 10, heads: 3}\n", "3 heads do not divide the width 10"),
     (model + "model: {transform: {k_max: 1.5}}\n", "k_max: expected a number from 0 to 1"),
     (model + "codec: {preset: tiny}\n", "codec: belongs to recipes of `kind: codec`"),
+    (model + "classifier: {width: 9}\n", "classifier: belongs to recipes of `kind: classifier`"),
+    (classifier + "model: {width: 9}\n", "model: belongs to recipes of `kind: model`"),
+    (classifier + "  crop_seconds: 2\n", "a classifier's examples last one second"),
+    (classifier + "classifier: {widht: 9}\n", "did you mean `width`"),
+    ("kind: classifier\n", "data.corpus: is missing"),
     (model + "  crop_seconds: 2\n", "crop_seconds: belongs to recipes of `kind: codec`"),
     (codec + "  crop_frames: 2\n", "crop_frames: belongs to recipes of `kind: model`"),
     (codec + "codec: {fft_size: 100, hop: 200}\n", "above fft_size"),
@@ -223,6 +229,7 @@ private func problems(_ yaml: String, settings: [String] = []) -> [String] {
   @Test(arguments: [
     codec, model, model + "time_limit: 90\nfrom: \"a \\\"b\\\\ ü\\a: #\"\nname: 'null'\ndevice: cuda\n",
     model + "model: {layers: 2, sampler: {width: 9}}\noptimizer: {eps: 1.0e-12}\n",
+    classifier + "classifier: {width: 64, blocks: 0, dimension: 32, key_weight: 2.5}\n",
     model + "model: {generation: {temperature: 0.9, steps: 6, context_noise: 0.1, feedback_gain: 1.05}}\n",
   ])
   func roundTrip(yaml: String) throws {
@@ -277,7 +284,7 @@ private func problems(_ yaml: String, settings: [String] = []) -> [String] {
 
   @Test(arguments: [
     "toy-codec", "toy-model", "small-codec", "small-model", "finetune-codec", "finetune-model", "style",
-    "cam-150m",
+    "cam-150m", "legato-listener",
     "legato-first/codec-1", "legato-first/codec-2", "legato-first/codec-3", "legato-first/decoder",
     "legato-first/model", "solo-piano/codec-waveform", "solo-piano/codec", "solo-piano/model",
     "solo-piano/model-without-noise",

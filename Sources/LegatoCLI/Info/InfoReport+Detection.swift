@@ -17,8 +17,11 @@ extension InfoReport {
     if has("recipe.yaml") { return try run(path) }
     if has("state.json") { return checkpoint(try Checkpoint(path: path)) }
     if has("config.json") {
-      return kindOfConfiguration(path) == "codec"
-        ? codec(try CodecPackage(path: path)) : model(try ModelPackage(path: path, streams: false))
+      return switch kindOfConfiguration(path) {
+      case "codec": codec(try CodecPackage(path: path))
+      case "classifier": classifier(try NoteClassifierPackage(path: path))
+      default: model(try ModelPackage(path: path, streams: false))
+      }
     }
     if has(LatentIndex.fileName) { return try latents(path) }
     if has("corpus.json") || has(CorpusManifest.fileName) { return try corpus(path) }
@@ -33,7 +36,7 @@ extension InfoReport {
         + "state.json, latents a \(LatentIndex.fileName), a corpus a \(CorpusManifest.fileName)")
   }
 
-  /// "model" or "codec"; anything odd is left to the package's own reader to explain.
+  /// "model", "codec" or "classifier"; anything odd is left to the package's own reader to explain.
   private static func kindOfConfiguration(_ path: String) -> String? {
     guard let data = FileManager.default.contents(atPath: path + "/config.json"),
       let object = try? JSONSerialization.jsonObject(with: data) as? [String: Any]

@@ -52,7 +52,7 @@ extension InfoReport {
     var report = InfoReport(kind: "recipe", path: path)
     report.add("name", "name", recipe.name)
     report.add("trains", "trains", "a \(recipe.kind.rawValue)")
-    report.add("data", recipe.kind == .codec ? "corpus" : "latents", recipe.data.source)
+    report.add("data", recipe.kind.dataKey, recipe.data.source)
     report.add("steps", "steps", .integer(recipe.steps))
     report.add("batch_size", "batch", .integer(recipe.batchSize))
     report.add(

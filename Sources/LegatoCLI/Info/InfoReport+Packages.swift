@@ -73,6 +73,28 @@ extension InfoReport {
     return report
   }
 
+  static func classifier(_ package: NoteClassifierPackage) -> InfoReport {
+    var report = InfoReport(kind: "classifier package", path: package.path)
+    let (file, sizes) = (package.configuration, package.configuration.classifier)
+    report.add("name", "name", file.name)
+    report.add("licence", "licence", file.licence)
+    report.addSize(package.classifier.weights)
+    report.add("dimension", "embedding", .integer(sizes.dimension), "\(sizes.dimension) dimensions a second")
+    report.add(
+      "instruments", "instruments", .list(sizes.instruments.map(\.name)), "\(sizes.instruments.count)")
+    for (data, accuracy) in file.accuracy.sorted(by: { $0.key < $1.key }) {
+      report.add(
+        data, data.replacing("_", with: " "),
+        .object([
+          "pieces": .integer(accuracy.pieces), "windows": .integer(accuracy.windows),
+          "family": .number(accuracy.family), "key_f1": .number(accuracy.keyF1),
+        ]), accuracy.summary)
+    }
+    report.addTraining(file.training)
+    report.addCard(package.path)
+    return report
+  }
+
   private static func sound(_ codec: SpectralCodec) -> String {
     let channels =
       codec.channels == 1 ? "mono" : codec.channels == 2 ? "stereo" : "\(codec.channels) channels"

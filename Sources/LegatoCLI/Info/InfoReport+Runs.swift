@@ -8,7 +8,7 @@ extension InfoReport {
     let recipe = try Recipe(path: path + "/recipe.yaml")
     report.add("name", "name", recipe.name)
     report.add("trains", "trains", "a \(recipe.kind.rawValue)")
-    report.add("data", recipe.kind == .codec ? "corpus" : "latents", recipe.data.source)
+    report.add("data", recipe.kind.dataKey, recipe.data.source)
     if let from = recipe.from { report.add("from", "started from", from) }
     if let checkpoint = try RunFolder.latestCheckpoint(ofRun: path) {
       report.addState(checkpoint, of: recipe.steps)

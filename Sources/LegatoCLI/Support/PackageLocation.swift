@@ -1,4 +1,5 @@
 import Foundation
+import LegatoModels
 
 /// Where the package that ships is found, so that `legato generate` needs no `--model`.
 enum PackageLocation {
@@ -9,11 +10,7 @@ enum PackageLocation {
   static func find(_ named: String?) throws -> String {
     if let named { return named }
     if let named = ProcessInfo.processInfo.environment["LEGATO_MODEL"], !named.isEmpty { return named }
-    let executable = Bundle.main.executableURL?.resolvingSymlinksInPath().deletingLastPathComponent().path
-    let starts = [FileManager.default.currentDirectoryPath] + (executable.map { [$0] } ?? [])
-    for start in starts {
-      if let found = upward(from: start) { return found }
-    }
+    if let found = found(shipped) { return found }
     throw CommandError(
       "no model package found: \(shipped) is neither in this folder nor above it or above the program. "
         + "Name one with --model or the variable LEGATO_MODEL")
@@ -26,10 +23,24 @@ enum PackageLocation {
     return FileManager.default.fileExists(atPath: inside + "/config.json") ? inside : path
   }
 
-  static func upward(from start: String) -> String? {
+  /// The classifier that ships, found as the model is.
+  static func findClassifier() throws -> String {
+    if let found = found(NoteClassifierPackage.shipped) { return found }
+    throw CommandError(
+      "\(NoteClassifierPackage.shipped) is neither in this folder nor above it or above the program; "
+        + "copy it there from Legato's repository")
+  }
+
+  private static func found(_ package: String) -> String? {
+    let executable = Bundle.main.executableURL?.resolvingSymlinksInPath().deletingLastPathComponent().path
+    let starts = [FileManager.default.currentDirectoryPath] + (executable.map { [$0] } ?? [])
+    return starts.lazy.compactMap { upward(from: $0, to: package) }.first
+  }
+
+  static func upward(from start: String, to package: String = shipped) -> String? {
     var folder = URL(fileURLWithPath: start).standardizedFileURL
     while true {
-      let candidate = folder.appendingPathComponent(shipped).path
+      let candidate = folder.appendingPathComponent(package).path
       if FileManager.default.fileExists(atPath: candidate + "/config.json") { return candidate }
       let parent = folder.deletingLastPathComponent().standardizedFileURL
       if parent.path == folder.path || folder.path == "/" { return nil }

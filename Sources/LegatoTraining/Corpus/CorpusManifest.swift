@@ -16,6 +16,9 @@ public struct CorpusManifestRow: Codable, Sendable, Equatable {
   /// Seed of the composition; below 2^53, so that every JSON reader keeps it whole.
   public var seed: UInt64
   public var compositionVersion: Int
+  /// Seconds that the piece was composed for: with instrument and seed, what `Composer` needs to write the same notes.
+  /// Manifests of before lack it.
+  public var composedS: Double?
   /// Seconds.
   public var durationS: Double
   public var sampleRate, channels: Int

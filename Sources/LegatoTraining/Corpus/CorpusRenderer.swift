@@ -109,8 +109,9 @@ extension PieceRenderer {
       : "CC0-1.0 (composition); sound font \(font): see its licence"
     return CorpusManifestRow(
       id: piece.id, path: piece.path, split: piece.split, seed: piece.seed,
-      compositionVersion: Composer.version, durationS: audio.duration, sampleRate: sampleRate,
-      channels: audio.channelCount, program: piece.instrument.program, instrument: piece.instrument.name,
+      compositionVersion: Composer.version, composedS: piece.seconds, durationS: audio.duration,
+      sampleRate: sampleRate, channels: audio.channelCount, program: piece.instrument.program,
+      instrument: piece.instrument.name,
       family: piece.instrument.family, key: score.tonic, mode: score.mode, tempoBpm: score.tempo,
       meter: score.meter, style: score.style, form: score.form, caption: score.caption, licence: licence)
   }

@@ -31,7 +31,9 @@ extension Recipe {
     let problems = RecipeReader.Problems()
     let reader = RecipeReader(root, problems: problems)
     guard let kind = reader.choice("kind", Kind.self) else {
-      if problems.list.isEmpty { reader.report("kind", "is missing; write `kind: codec` or `kind: model`") }
+      if problems.list.isEmpty {
+        reader.report("kind", "is missing; write `kind: codec`, `kind: model` or `kind: classifier`")
+      }
       throw RecipeError(file: file, problems: problems.list)
     }
     self.init(kind: kind)
@@ -52,7 +54,7 @@ extension Recipe {
       throw RecipeError(file: file, problems: [problem(error)])
     }
     guard let node else {
-      throw RecipeError(file: file, "is empty; start with `kind: codec` or `kind: model`")
+      throw RecipeError(file: file, "is empty; start with `kind: codec`, `kind: model` or `kind: classifier`")
     }
     guard let mapping = node.mapping else {
       throw RecipeError(file: file, line: node.mark?.line, "is not a recipe: expected `key: value` lines")
@@ -125,16 +127,24 @@ extension Recipe {
     evaluate.read(from: reader.section("evaluate"))
     samples.read(from: reader.section("samples"))
     log.read(from: reader.section("log"))
+    let ofClassifiers = "belongs to recipes of `kind: classifier`"
     switch subject {
     case .codec(var codec):
       codec.read(from: reader.section("codec"))
       subject = .codec(codec)
-      reader.finish(elsewhere: ["model": "belongs to recipes of `kind: model`"])
+      reader.finish(elsewhere: ["model": "belongs to recipes of `kind: model`", "classifier": ofClassifiers])
     case .model(var model):
       model.read(from: reader.section("model"))
       subject = .model(model)
       reader.finish(elsewhere: [
-        "codec": "belongs to recipes of `kind: codec`; a model's codec comes with its latents"
+        "codec": "belongs to recipes of `kind: codec`; a model's codec comes with its latents",
+        "classifier": ofClassifiers,
+      ])
+    case .classifier(var classifier):
+      classifier.read(from: reader.section("classifier"))
+      subject = .classifier(classifier)
+      reader.finish(elsewhere: [
+        "codec": "belongs to recipes of `kind: codec`", "model": "belongs to recipes of `kind: model`",
       ])
     }
   }
@@ -142,25 +152,31 @@ extension Recipe {
 
 extension DataRecipe {
   fileprivate mutating func read(from reader: RecipeReader, kind: Recipe.Kind) {
-    let key = kind == .codec ? "corpus" : "latents"
+    let key = kind.dataKey
     let given = reader.string(key)
     switch kind {
     case .codec:
       cropSeconds = reader.double("crop_seconds", default: cropSeconds, in: .positive)
       if cropSeconds > 600 { reader.report("crop_seconds", "is \(cropSeconds), more than 600") }
     case .model: cropFrames = reader.int("crop_frames", in: 2...1_048_576) ?? cropFrames
+    case .classifier: break
     }
     let codecOnly = "belongs to recipes of `kind: codec`; a model's crop is `crop_frames`, its data `latents`"
     let modelOnly = "belongs to recipes of `kind: model`; a codec's crop is `crop_seconds`, its data `corpus`"
     switch kind {
     case .codec: reader.finish(elsewhere: ["latents": modelOnly, "crop_frames": modelOnly])
     case .model: reader.finish(elsewhere: ["corpus": codecOnly, "crop_seconds": codecOnly])
+    case .classifier:
+      let none = "belongs to other recipes; a classifier's examples last one second"
+      reader.finish(elsewhere: ["latents": modelOnly, "crop_frames": none, "crop_seconds": none])
     }
     guard let given else {
       let meaning =
-        kind == .codec
-        ? "a manifest or folder of recordings (`legato corpus` makes one)"
-        : "a folder of latents (`legato prepare` makes one)"
+        switch kind {
+        case .codec: "a manifest or folder of recordings (`legato corpus` makes one)"
+        case .model: "a folder of latents (`legato prepare` makes one)"
+        case .classifier: "a folder that `legato corpus` rendered"
+        }
       reader.require(key, "is missing; name \(meaning)")
       return
     }

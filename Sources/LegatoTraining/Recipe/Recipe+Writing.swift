@@ -36,6 +36,7 @@ extension Recipe {
       case .model:
         section.add("latents", RecipeTree.quoted(data.source))
         section.add("crop_frames", data.cropFrames)
+      case .classifier: section.add("corpus", RecipeTree.quoted(data.source))
       }
     }
     tree.add(section: "optimizer") { section in
@@ -68,6 +69,7 @@ extension Recipe {
     switch subject {
     case .codec(let codec): tree.add(section: "codec") { codec.write(to: &$0) }
     case .model(let model): tree.add(section: "model") { model.write(to: &$0) }
+    case .classifier(let classifier): tree.add(section: "classifier") { classifier.write(to: &$0) }
     }
     return tree
   }

@@ -1,15 +1,16 @@
 /// One training run, as its YAML file describes it.
 ///
 /// The initial values of these structures are the defaults, and live nowhere else; `init(kind:)` adds those
-/// that differ between codecs and models. A network's sizes come from its preset, so here they are optional
+/// that differ between kinds. A network's sizes come from its preset, so here they are optional
 /// overrides.
 public struct Recipe: Sendable, Equatable {
-  public enum Kind: String, Sendable, CaseIterable { case codec, model }
+  public enum Kind: String, Sendable, CaseIterable { case codec, model, classifier }
 
   /// What is trained.
   public enum Subject: Sendable, Equatable {
     case codec(CodecRecipe)
     case model(ModelRecipe)
+    case classifier(ClassifierRecipe)
   }
 
   public enum Precision: String, Sendable, CaseIterable {
@@ -49,6 +50,10 @@ public struct Recipe: Sendable, Equatable {
       samples.seconds = 10
     case .model:
       subject = .model(ModelRecipe())
+    case .classifier:
+      subject = .classifier(ClassifierRecipe())
+      optimizer.learningRate = 1e-3
+      samples.everySteps = 0
     }
   }
 
@@ -56,14 +61,15 @@ public struct Recipe: Sendable, Equatable {
     switch subject {
     case .codec: .codec
     case .model: .model
+    case .classifier: .classifier
     }
   }
 }
 
 /// Where the training examples come from.
 public struct DataRecipe: Sendable, Equatable {
-  /// `corpus` of a codec recipe (a manifest, or a folder of recordings) or `latents` of a model recipe (a
-  /// folder of shards). Relative paths start at the working directory.
+  /// `corpus` of a codec recipe (a manifest, or a folder of recordings) or of a classifier recipe (what `legato corpus`
+  /// rendered), or `latents` of a model recipe (a folder of shards). Relative paths start at the working directory.
   public var source = ""
   /// Codec only: seconds of audio in an example.
   public var cropSeconds = 0.96

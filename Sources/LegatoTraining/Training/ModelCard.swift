@@ -30,6 +30,30 @@ enum ModelCard {
       """
   }
 
+  static func text(_ file: NoteClassifierFile, recipe: Recipe, hours: Double, heldOut: [String]) -> String {
+    let c = file.classifier
+    let accuracy = file.accuracy.sorted { $0.key < $1.key }.map {
+      "- \($0.key.replacing("_", with: " ")): \($0.value.summary)"
+    }.joined(separator: "\n")
+    return """
+      # \(file.name)
+
+      A classifier of Legato: hears which of \(c.instruments.count) instruments play in a second of sound, and which of 88 keys, by an
+      embedding of \(c.dimension) dimensions. Mono, \(LogFrequencySpectrum.sampleRate) Hz. Licence: \(file.licence).
+
+      ## Accuracy
+
+      Of instruments (families) that sound, the share that is among as many likeliest ones, in seconds of sound; keys are named
+      where they sound for 80 ms of the second. Pieces were composed and rendered like those that it was trained on, with other seeds.
+      \(heldOut.isEmpty ? "" : "Instruments that it was never trained on: \(heldOut.joined(separator: ", ")).")
+
+      \(accuracy)
+
+      \(training(file.training, recipe: recipe, data: "\(number(hours)) hours of training audio"))
+
+      """
+  }
+
   private static func training(_ record: TrainingRecord?, recipe: Recipe, data: String) -> String {
     guard let record else { return "" }
     let losses = record.losses.sorted { $0.key < $1.key }.map { "- \($0.key): \(number($0.value))" }.joined(

@@ -1,4 +1,5 @@
 import Foundation
+import LegatoModels
 import LegatoTensor
 import LegatoTorch
 
@@ -96,6 +97,9 @@ public final class Trainer {
       let codec = try TrainingStart.codec(of: data, recipe: recipe)
       let package = try recipe.from.map { try TrainingStart.model(at: $0, codec: codec) }
       return try ModelTask(recipe: recipe, settings: settings, data: data, codec: codec, from: package)
+    case .classifier(let settings):
+      return try ClassifierTask(
+        recipe: recipe, settings: settings, from: recipe.from.map { try NoteClassifierPackage(path: $0) })
     }
   }
 
