@@ -21,7 +21,7 @@ public final class SafetensorsFile: Sendable {
   /// The header's `__metadata__`.
   public let metadata: [String: String]
   private let indices: [String: Int]
-  private let mapped: MappedFile
+  let mapped: MappedFile
   private let copies: AlignedCopies
 
   /// Opens `path`, maps it and checks the whole header.
