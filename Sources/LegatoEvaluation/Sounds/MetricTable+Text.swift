@@ -1,6 +1,8 @@
 extension MetricTable {
   /// Heads of the columns.
-  static let columns = ["", "value (95 % interval)", "two halves", "real against real", "sounds", "vectors"]
+  static let columns = [
+    "", "value (95 % interval)", "two halves", "real against real", "this, likewise", "sounds", "vectors",
+  ]
 
   /// Title of the table, with the count where figures of others do not compare.
   var title: String {
@@ -17,21 +19,24 @@ extension MetricTable {
       if let deviation = entry.deviation { value += ", deviation \(Estimate.digits(deviation))" }
       return [
         entry.label, value, entry.halves?.map(Estimate.digits).joined(separator: " and ") ?? "–",
-        entry.real.map(Self.text) ?? "–", "\(entry.count.pieces)", "\(entry.count.rows)",
+        entry.real.map { Self.text($0.values) } ?? "–",
+        entry.real.map { Self.text($0.candidate) } ?? "–", "\(entry.count.pieces)", "\(entry.count.rows)",
       ]
     }
       + groups.map {
         [
-          "\($0.label), \($0.trainings) trainings", $0.value.text, "–", "–", "–", "–",
+          "\($0.label), \($0.trainings) trainings", $0.value.text, "–", "–", "–", "–", "–",
         ]
       }
   }
 
-  private static func text(_ real: RealAgainstReal) -> String {
-    let range =
-      real.values.count > 1
-      ? " (\(Estimate.digits(real.values.min() ?? 0)) to \(Estimate.digits(real.values.max() ?? 0)))" : ""
-    return "\(Estimate.digits(real.mean))\(range)"
+  /// Mean and range.
+  private static func text(_ values: [Double]) -> String {
+    guard let mean = Statistics.mean(values), let low = values.min(), let high = values.max() else {
+      return "–"
+    }
+    return Estimate.digits(mean)
+      + (values.count > 1 ? " (\(Estimate.digits(low)) to \(Estimate.digits(high)))" : "")
   }
 
   /// What is to be known of single rows, and of what they are set beside.
@@ -39,12 +44,9 @@ extension MetricTable {
     var remarks = entries.flatMap { entry in entry.warnings.map { "\(entry.label): \($0)" } }
     for entry in entries {
       guard let real = entry.real, metric != .divergence else { continue }
-      let lacks = Double(real.count.rows) < 0.95 * Double(entry.count.rows)
       let remark =
-        "real against real: \(real.groups) group\(real.groups == 1 ? "" : "s") of \(real.count.pieces) sounds, "
-        + "\(real.count.rows) vectors, against the rest of the reference"
-        + (lacks
-          ? "; fewer than \(entry.label)'s \(entry.count.rows), so that its figure is biased upwards" : "")
+        "real against real: \(real.values.count) draws of \(real.count.pieces) sounds, \(real.count.rows) vectors, against the "
+        + "rest of the reference, mean (range); likewise: as many of the candidate against the same"
       if !remarks.contains(remark) { remarks.append(remark) }
     }
     return remarks
@@ -57,7 +59,7 @@ extension MetricTable {
     let lines = rows.map { row in
       row.indices.map { column in
         let space = String(repeating: " ", count: widths[column] - row[column].count)
-        return column == 0 || column < 4 ? row[column] + space : space + row[column]
+        return column < 5 ? row[column] + space : space + row[column]
       }.joined(separator: "  ")
     }
     return (["\(title), \(embedder.name)"] + lines + remarks.map { "  \($0)" }).joined(separator: "\n")

@@ -13,12 +13,13 @@ public struct MetricTable: Sendable, Codable {
 
   /// What real sounds reach against the other real ones, at the same count.
   public struct RealAgainstReal: Sendable, Codable, Hashable {
-    /// Disjoint groups of the reference, each against the rest.
-    public var groups: Int
-    /// Of a group.
+    /// Of a draw.
     public var count: Count
     public var mean: Double
+    /// Of each draw from the reference, against the rest of it.
     public var values: [Double]
+    /// As many of the candidate's sounds against the same others: what the values may be compared with, whatever the counts.
+    public var candidate: [Double]
   }
 
   /// One candidate.

@@ -29,8 +29,8 @@ public struct SoundComparison {
   static let jackknifeGroups = 20
   /// An extrapolation costs 25 distances.
   static let extrapolationGroups = 10
-  /// Groups of real sounds against the others, at most.
-  static let realGroups = 4
+  /// Draws of real sounds against the others.
+  static let realDraws = 4
 
   private let reference: EmbeddedSet
   private let options: Options
@@ -56,7 +56,7 @@ public struct SoundComparison {
   /// - Throws: ``EvaluationError`` where a candidate has another embedding, or too few rows.
   public func tables(_ candidates: [Candidate], measured: () -> Void = {}) throws -> [MetricTable] {
     var entries: [SoundMetric: [MetricTable.Entry]] = [:]
-    var known: [MetricTable.Count: [SoundMetric: MetricTable.RealAgainstReal]] = [:]
+    var known: [MetricTable.Count: [Draw]] = [:]
     for candidate in candidates {
       guard candidate.set.details == reference.details else {
         throw EvaluationError(
@@ -64,8 +64,9 @@ public struct SoundComparison {
             + "\(reference.details.name) with other weights or settings; they cannot be compared")
       }
       let count = Self.count(candidate.set)
-      let real = known[count] ?? self.real(like: count)
-      known[count] = real
+      let draws = known[count] ?? draws(like: count)
+      known[count] = draws
+      let real = besideReal(candidate.set, draws)
       for (metric, var entry) in try figures(candidate) {
         entry.real = metric == .divergence ? self.unpaired : real[metric]
         if entry.real == nil {
@@ -177,7 +178,7 @@ public struct SoundComparison {
     }
     if let smallest = fit.points.first?.samples, smallest <= dimension {
       warnings.append(
-        "parts of \(smallest) vectors have fewer than the \(dimension) dimensions need: there the distance is no line in 1/n; "
+        "parts of \(smallest) vectors are too few for \(dimension) dimensions: there the distance is no line in 1/n; "
           + "give more sounds")
     }
     return warnings
@@ -207,29 +208,55 @@ public struct SoundComparison {
 
   // MARK: Real against real
 
-  private func real(like count: MetricTable.Count) -> [SoundMetric: MetricTable.RealAgainstReal] {
+  /// Some of the reference's sounds, what they reach against the rest, and the rest.
+  private struct Draw {
+    var count: MetricTable.Count
+    var figures: [SoundMetric: Double]
+    var rest: FrechetRows.Reference
+    var kernel: KernelAudioDistance
+  }
+
+  private func draws(like count: MetricTable.Count) -> [Draw] {
     let size = max(1, min(count.pieces, reference.pieces.count / 2))
-    guard reference.pieces.count > 1 else { return [:] }
-    let order = RandomStream(seed: options.seed, name: "real").permutation(of: reference.pieces.count)
-    let groups = min(Self.realGroups, reference.pieces.count / size)
-    var values: [SoundMetric: [Double]] = [:]
-    var rows = 0
-    for group in 0..<groups {
-      let chosen = Set(order[group * size..<(group + 1) * size])
-      let pieces = shortened(chosen.sorted().map { reference.pieces[$0] }, rows: count.rows)
-      let rest = reference.pieces.indices.filter { !chosen.contains($0) }.map { reference.pieces[$0] }
-      let found = Self.figures(pieces, against: rest, of: reference.details, options)
-      for (metric, value) in found { values[metric, default: []].append(value) }
-      rows = max(rows, pieces.reduce(0) { $0 + reference.rows(of: $1) })
-    }
-    return values.compactMapValues { values in
-      Statistics.mean(values).map {
-        .init(groups: values.count, count: .init(pieces: size, rows: rows), mean: $0, values: values)
-      }
+    guard reference.pieces.count > 1 else { return [] }
+    let random = RandomStream(seed: options.seed, name: "real")
+    let d = reference.details.dimension
+    return (0..<Self.realDraws).compactMap { number in
+      let order = random.permutation(of: reference.pieces.count, at: UInt64(number) << 32)
+      let pieces = shortened(order[..<size].sorted().map { reference.pieces[$0] }, rows: count.rows)
+      let others = order[size...].sorted().map { reference.pieces[$0].embedded.rows }
+      guard let rest = FrechetRows.Reference(others.flatMap { $0 }, dimension: d),
+        let kernel = KernelAudioDistance(reference: others, dimension: d)
+      else { return nil }
+      var draw = Draw(
+        count: .init(pieces: size, rows: pieces.reduce(0) { $0 + reference.rows(of: $1) }), figures: [:],
+        rest: rest, kernel: kernel)
+      draw.figures = figures(pieces, against: draw)
+      return draw
     }
   }
 
-  /// The middles of some sounds, so that they have no more rows together than a candidate.
+  /// What real sounds reach, and as many of a candidate's against the same others.
+  private func besideReal(_ set: EmbeddedSet, _ draws: [Draw]) -> [SoundMetric: MetricTable.RealAgainstReal] {
+    let random = RandomStream(seed: options.seed, name: "candidate")
+    let own = draws.enumerated().map { number, draw in
+      let order = random.permutation(of: set.pieces.count, at: UInt64(number) << 32)
+      let chosen = order.prefix(draw.count.pieces).sorted().map { set.pieces[$0] }
+      return figures(shortened(chosen, rows: draw.count.rows), against: draw)
+    }
+    var found: [SoundMetric: MetricTable.RealAgainstReal] = [:]
+    for metric in SoundMetric.allCases {
+      let values = draws.compactMap { $0.figures[metric] }
+      guard let mean = Statistics.mean(values), let count = draws.first?.count else { continue }
+      let likewise = own.compactMap { $0[metric] }
+      found[metric] = .init(
+        count: count, mean: mean, values: values,
+        candidate: likewise.count == values.count ? likewise : [])
+    }
+    return found
+  }
+
+  /// The middles of some sounds, so that they have no more rows together than are wanted.
   private func shortened(_ pieces: [EmbeddedSet.Piece], rows: Int) -> [EmbeddedSet.Piece] {
     let d = reference.details.dimension
     var left = rows
@@ -246,22 +273,16 @@ public struct SoundComparison {
     return result
   }
 
-  private static func figures(
-    _ pieces: [EmbeddedSet.Piece], against rest: [EmbeddedSet.Piece], of details: EmbedderDetails,
-    _ options: Options
-  ) -> [SoundMetric: Double] {
-    let (d, own) = (details.dimension, pieces.flatMap(\.embedded.rows))
+  private func figures(_ pieces: [EmbeddedSet.Piece], against draw: Draw) -> [SoundMetric: Double] {
+    let own = pieces.flatMap(\.embedded.rows)
+    let rows = FrechetRows(own, reference: draw.rest)
     var found: [SoundMetric: Double] = [:]
-    if let reference = FrechetRows.Reference(rest.flatMap(\.embedded.rows), dimension: d) {
-      let rows = FrechetRows(own, reference: reference)
-      found[.frechet] = rows.whole?.value
-      found[.extrapolated] =
-        FrechetExtrapolation(
-          rows, of: Array(0..<rows.count), withReplacement: options.withReplacement, seed: options.seed)?
-        .value
-    }
-    found[.kernel] =
-      KernelAudioDistance(reference: rest.map(\.embedded.rows), dimension: d)?.distance([own])?.value
+    found[.frechet] = rows.whole?.value
+    found[.extrapolated] =
+      FrechetExtrapolation(
+        rows, of: Array(0..<rows.count), withReplacement: options.withReplacement, seed: options.seed)?
+      .value
+    found[.kernel] = draw.kernel.distance([own])?.value
     found[.inception] =
       InceptionScore(pieces.map(\.embedded.logits).filter { !$0.isEmpty }, seed: options.seed)?
       .mean
@@ -278,8 +299,8 @@ public struct SoundComparison {
     }
     return KLDivergence.mean(pairs).map {
       .init(
-        groups: 1, count: .init(pieces: pairs.count, rows: reference.rowCount), mean: $0.value,
-        values: [$0.value])
+        count: .init(pieces: pairs.count, rows: reference.rowCount), mean: $0.value, values: [$0.value],
+        candidate: [])
     }
   }
 }
