@@ -179,7 +179,9 @@ struct EvaluateSounds: ParsableCommand {
   private func write(_ report: SoundReport, _ real: SoundFiles, _ candidates: [SoundFiles], to output: String)
     throws
   {
+    let page = report.html(excerpts: try SoundFiles.excerpts([real] + candidates))
     try DurableFile.write(Array((JSONLine.text(report) + "\n").utf8), to: output + ".json")
+    try DurableFile.write(Array(page.utf8), to: output + ".html")
   }
 
   private var embedders: [EmbedderChoice] {

@@ -29,6 +29,8 @@ public struct SoundComparison {
   static let jackknifeGroups = 20
   /// An extrapolation costs 25 distances.
   static let extrapolationGroups = 10
+  /// Of vectors and of dimensions: where both are more, a distance takes seconds, and what repeats it hundreds of times is left out.
+  static let large = 700
   /// Draws of real sounds against the others.
   static let realDraws = 4
 
@@ -119,8 +121,13 @@ public struct SoundComparison {
     if let fit = extrapolation(sample) {
       add(.extrapolated, fit.estimate) {
         $0.fit = fit.fit
-        $0.halves = halves.map { halves in
-          halves.compactMap { self.extrapolation(sample, rows: $0)?.value }
+        if sample.rows.isLarge {
+          $0.warnings.append(
+            "so many vectors of so many dimensions are extrapolated once: there is no interval")
+        } else {
+          $0.halves = halves.map { halves in
+            halves.compactMap { self.extrapolation(sample, rows: $0)?.value }
+          }
         }
         $0.warnings += Self.warnings(fit.fit, dimension: set.details.dimension)
       }
@@ -192,8 +199,9 @@ public struct SoundComparison {
 
   private func extrapolation(_ sample: Sample) -> (fit: FrechetExtrapolation, estimate: Estimate)? {
     let all = Array(sample.ranges.indices)
+    let isLarge = sample.rows.isLarge
     guard let fit = extrapolation(sample, rows: Part(pieces: all)) else { return nil }
-    let without = Self.groups(all.count, at: Self.extrapolationGroups).compactMap { group in
+    let without = Self.groups(isLarge ? 0 : all.count, at: Self.extrapolationGroups).compactMap { group in
       extrapolation(sample, rows: Part(pieces: all.filter { !group.contains($0) }))?.value
     }
     return (fit, Estimate(fit.value, leavingOneOut: without))
@@ -221,7 +229,8 @@ public struct SoundComparison {
     guard reference.pieces.count > 1 else { return [] }
     let random = RandomStream(seed: options.seed, name: "real")
     let d = reference.details.dimension
-    return (0..<Self.realDraws).compactMap { number in
+    let isLarge = min(reference.details.dimension, count.rows, reference.rowCount) > Self.large
+    return (0..<(isLarge ? 1 : Self.realDraws)).compactMap { number in
       let order = random.permutation(of: reference.pieces.count, at: UInt64(number) << 32)
       let pieces = shortened(order[..<size].sorted().map { reference.pieces[$0] }, rows: count.rows)
       let others = order[size...].sorted().map { reference.pieces[$0].embedded.rows }

@@ -11,6 +11,8 @@ public struct FrechetRows: Sendable {
   private let projected: [Double]
 
   public var count: Int { rows.count / reference.dimension }
+  /// Whether one distance takes seconds.
+  var isLarge: Bool { min(count, reference.rank) > SoundComparison.large }
 
   /// - Parameter rows: `[n, dimension]`.
   public init(_ rows: [Float], reference: Reference) {
