@@ -104,7 +104,7 @@ import Testing
     #expect(!temporary.contains { $0.hasPrefix("legato-evaluate-") })
   }
 
-  @Test func oneselfIsAtZeroAndPairsArePaired() throws {
+  @Test func oneselfIsAtZeroAndNothingIsRemembered() throws {
     try fill("real", 8, seed: 1)
     let report = try object(legato("--reference", "real", "--candidate", "real", "--json"))
     let table = try #require(tables(report).first)

@@ -39,15 +39,22 @@ enum EmbedderChoice: String, CaseIterable, Sendable, ExpressibleByArgument {
 struct PreparedEmbedder: Sendable {
   /// How many may work at once: 1 for those that use all cores, or a graphics processor, themselves.
   var workers: Int
+  /// Called once a thread and set of sounds.
   var make: @Sendable () throws -> any AudioEmbedder
 
   /// Sounds of a set in this embedding.
-  func embedded(_ files: SoundFiles, style: ProgressStyle) throws -> EmbeddedSet {
-    let details = try make().details
-    let pieces = try files.map(threads: workers, label: "\(details.name): \(files.label)", style: style) {
-      sound, name in
-      try EmbeddedSet.Piece(name: name, sound: sound, embedder: make())
+  func embedded(_ files: SoundFiles, name: String, style: ProgressStyle) throws -> EmbeddedSet {
+    let pieces = try files.map(
+      threads: workers, label: "\(name): \(files.label)", style: style, tool: make
+    ) { sound, name, embedder in
+      (
+        details: embedder.details,
+        piece: try EmbeddedSet.Piece(name: name, sound: sound, embedder: embedder)
+      )
     }
-    return try EmbeddedSet(name: files.label, details: details, pieces: pieces)
+    guard let details = pieces.first?.details else {
+      throw CommandError("\(files.source): there are no sounds in it")
+    }
+    return try EmbeddedSet(name: files.label, details: details, pieces: pieces.map(\.piece))
   }
 }

@@ -157,10 +157,11 @@ struct EvaluateSounds: ParsableCommand {
     for choice in embedders {
       let embedder = try choice.prepared(
         for: real, weights: weights[choice], threads: threads.value, style: style)
-      let set = try embedder.embedded(real, style: style)
+      let set = try embedder.embedded(real, name: choice.rawValue, style: style)
       let compared = try candidates.map {
         SoundComparison.Candidate(
-          label: $0.label, source: $0.source, set: try embedder.embedded($0, style: style))
+          label: $0.label, source: $0.source,
+          set: try embedder.embedded($0, name: choice.rawValue, style: style))
       }
       warnings += (set.warnings + compared.flatMap(\.set.warnings)).filter { !warnings.contains($0) }
       let progress = ProgressLine(

@@ -3,6 +3,7 @@ import Foundation
 import LegatoAudio
 import LegatoEvaluation
 import LegatoTraining
+import Synchronization
 
 /// Sounds that are compared, as files.
 struct SoundFiles: Sendable {
@@ -45,20 +46,48 @@ struct SoundFiles: Sendable {
     threads: Int, label: String, style: ProgressStyle,
     _ body: @Sendable (_ sound: AudioBuffer, _ name: String) throws -> Result
   ) throws -> [Result] {
-    let progress = ProgressLine(label, total: items.count, unit: "sound", style: style)
+    try map(threads: threads, label: label, style: style, tool: {}) { sound, name, _ in try body(sound, name)
+    }
+  }
+
+  /// The same with a tool that each thread has one of.
+  func map<Tool, Result: Sendable>(
+    threads: Int, label: String, style: ProgressStyle, tool: @Sendable () throws -> Tool,
+    _ body: @Sendable (_ sound: AudioBuffer, _ name: String, _ tool: Tool) throws -> Result
+  ) throws -> [Result] {
+    let progress = SharedProgress(label, total: Double(items.count), unit: "sound", style: style)
     defer { progress.finish() }
-    return try ParallelWork.map(items.count, threads: threads, done: { progress.update($0) }) { index in
-      if let code = StopSignal.exitCode { throw ExitCode(code) }
-      let item = items[index]
-      let sound = try AudioFile.read(item.path)
-      guard sound.frameCount > 0 else {
-        throw CommandError("\(item.path): there is no sound in it; leave it out")
-      }
+    let workers = max(1, min(threads, items.count))
+    let hasFailed = Mutex(false)
+    let parts = try ParallelWork.map(workers, threads: workers) { worker -> [(Int, Result)] in
       do {
-        return try body(sound, item.name)
-      } catch let error as EvaluationError {
-        throw CommandError("\(item.path): \(error)")
+        let tool = try tool()
+        var results: [(Int, Result)] = []
+        for index in stride(from: worker, to: items.count, by: workers) where !hasFailed.withLock({ $0 }) {
+          results.append((index, try result(of: items[index], tool, body)))
+          progress.add(1)
+        }
+        return results
+      } catch {
+        hasFailed.withLock { $0 = true }
+        throw error
       }
+    }
+    return parts.joined().sorted { $0.0 < $1.0 }.map(\.1)
+  }
+
+  private func result<Tool, Result>(
+    of item: Item, _ tool: Tool, _ body: (AudioBuffer, String, Tool) throws -> Result
+  ) throws -> Result {
+    if let code = StopSignal.exitCode { throw ExitCode(code) }
+    let sound = try AudioFile.read(item.path)
+    guard sound.frameCount > 0 else {
+      throw CommandError("\(item.path): there is no sound in it; leave it out")
+    }
+    do {
+      return try body(sound, item.name, tool)
+    } catch let error as EvaluationError {
+      throw CommandError("\(item.path): \(error)")
     }
   }
 
