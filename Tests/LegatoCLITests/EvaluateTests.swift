@@ -81,7 +81,10 @@ import Testing
       #expect((embedder(table)["weights_sha256"] as? String)?.count == 64)
       let reference = try #require(table["reference"] as? [String: Int])
       #expect(reference["pieces"] == 10 && (reference["rows"] ?? 0) >= 60)
-      #expect(entries(table).allSatisfy { $0["real"] != nil && $0["count"] != nil })
+      // Five real sounds are 30 patches, too few to be extrapolated, and that is said.
+      for entry in entries(table) {
+        #expect((entry["real"] == nil) == "\(entry["warnings"] ?? "")".contains("too few to say"), "\(entry)")
+      }
     }
     // Few sounds of a package and many of a folder are not in one column; unbiased figures are.
     let patches = made.filter { embedder($0)["name"] as? String == "patches" }
@@ -93,7 +96,9 @@ import Testing
     #expect(try value(entries(kernel)[1]) > 3 * abs(value(entries(kernel)[0])))
 
     let page = try String(contentsOfFile: folder.path("report.html"), encoding: .utf8)
-    #expect(page.contains("<audio") && page.contains("<h2>latents</h2>") && !page.contains("http"))
+    #expect(
+      page.contains("<audio") && page.contains("<h2>latents</h2>") && !page.contains("http:")
+        && !page.contains("https:"))
     let written = try JSONSerialization.jsonObject(
       with: Data(contentsOf: folder.url.appending(path: "report.json")))
     #expect(((written as? [String: Any])?["tables"] as? [Any])?.count == made.count)

@@ -24,8 +24,11 @@ import Testing
       return result
     }
     func product(_ a: [Double], _ b: [Double]) -> [Double] {
-      (0..<d * d).map { place in
-        (0..<d).reduce(0) { $0 + a[place / d * d + $1] * b[$1 * d + place % d] }
+      (0..<d * d).map { (place: Int) -> Double in
+        let (i, j) = (place / d, place % d)
+        var sum = 0.0
+        for k in 0..<d { sum += a[i * d + k] * b[k * d + j] }
+        return sum
       }
     }
     let half = root(a.covariance)
@@ -87,7 +90,10 @@ import Testing
     let (f, rank) = Matrix.factor(s, 3)
     #expect(rank == 2 && f.count == 6)
     for i in 0..<3 {
-      for j in 0..<3 { #expect(abs(f[i] * f[j] + f[3 + i] * f[3 + j] - s[i * 3 + j]) < 1e-13) }
+      for j in 0..<3 {
+        let product: Double = f[i] * f[j] + f[3 + i] * f[3 + j]
+        #expect(abs(product - s[i * 3 + j]) < 1e-13)
+      }
     }
     #expect(Matrix.factor([0, 0, 0, 0], 2).rank == 0)
     let flat = FrechetRows.Reference([Float](repeating: 1, count: 12), dimension: 2)
@@ -96,7 +102,10 @@ import Testing
 
   @Test func valuesAloneAreTheValues() {
     let x = normalRows(70, 70, seed: 4).map { Double($0) }
-    let s = (0..<4900).map { x[$0] + x[$0 % 70 * 70 + $0 / 70] }
+    let s = (0..<4900).map { (place: Int) -> Double in
+      let (i, j) = (place / 70, place % 70)
+      return x[i * 70 + j] + x[j * 70 + i]
+    }
     let all = SymmetricEigen(s, size: 70).values
     #expect(zip(all, SymmetricEigen.values(s, size: 70)).allSatisfy { abs($0 - $1) < 1e-11 })
   }
@@ -159,10 +168,12 @@ import Testing
 
 @Suite struct KernelAudioDistanceTests {
   private func squared(_ a: [Float], _ i: Int, _ b: [Float], _ j: Int, _ d: Int) -> Double {
-    (0..<d).reduce(0) {
-      let difference = Double(a[i * d + $1]) - Double(b[j * d + $1])
-      return $0 + difference * difference
+    var sum = 0.0
+    for k in 0..<d {
+      let difference = Double(a[i * d + k]) - Double(b[j * d + k])
+      sum += difference * difference
     }
+    return sum
   }
 
   private func definition(_ x: [Float], _ y: [Float], _ d: Int) -> Double {
