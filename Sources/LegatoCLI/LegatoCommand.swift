@@ -56,7 +56,7 @@ struct LegatoCommand: AsyncParsableCommand {
       }
     } catch let error as ValidationError {
       // An option that made no sense only once others were known: the parser would tell the root's usage.
-      let name = kind.configuration.commandName ?? "\(kind)".lowercased()
+      let name = name(of: kind)
       StandardError.write(
         "Error: \(error.message)\nUsage: \(usageString(for: kind))\n"
           + "  See 'legato \(name) --help' for more information.\n")
@@ -68,6 +68,13 @@ struct LegatoCommand: AsyncParsableCommand {
       StandardError.write("legato: \(ErrorText.text(error))\n")
       exit(withError: ExitCode.failure)
     }
+  }
+
+  /// As it is typed after `legato`: "drift", "evaluate loss".
+  private static func name(of kind: any ParsableCommand.Type) -> String {
+    let own = kind.configuration.commandName ?? "\(kind)".lowercased()
+    let parent = configuration.subcommands.first { $0.configuration.subcommands.contains { $0 == kind } }
+    return (parent.map { "\($0.configuration.commandName ?? "\($0)".lowercased()) " } ?? "") + own
   }
 
   /// The engine leaves out what it does not know; whoever asks for an instruction set wants to know.

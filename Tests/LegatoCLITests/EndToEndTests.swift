@@ -120,7 +120,8 @@ import Testing
       #expect(card.contains(kind == "mixture" ? "mixture of 32 normal" : "diffusion, 2 blocks"))
       try legato(
         "generate", "--model", kind + "/package", "--seed", "1", "--duration", "1", "--output", kind + ".wav")
-      try legato("evaluate", "--model", kind + "/package", "--latents", "latents", "--positions", "96")
+      try legato(
+        "evaluate", "loss", "--model", kind + "/package", "--latents", "latents", "--positions", "96")
       try legato("convert", kind + "/package", "--weights", "int8", "--output", kind + "-int8", "--quiet")
       try legato(
         "generate", "--model", kind + "-int8", "--seed", "1", "--duration", "1", "--output", kind + "-8.wav")

@@ -241,7 +241,7 @@ import Testing
   @Test func latentsOfAnotherCodecAreRefused() throws {
     try prepareLatents()
     try TinyPackage.write(to: folder.path("other"), seed: 2)
-    for command in [["drift", "--recordings", ".", "--output", "out"], ["evaluate"]] {
+    for command in [["drift", "--recordings", ".", "--output", "out"], ["evaluate", "loss"]] {
       let result = try LegatoProcess.run(
         command + ["--latents", "latents", "--model", "other"], in: folder.url)
       #expect(
@@ -253,7 +253,7 @@ import Testing
   @Test func evaluateGivesTheLossByPosition() throws {
     try prepareLatents()
     let results = try objects(
-      legato("evaluate", "--latents", "latents", "--model", "a", "--json", "--picture", "loss.svg"))
+      legato("evaluate", "loss", "--latents", "latents", "--model", "a", "--json", "--picture", "loss.svg"))
     #expect(results.count == 2)
     for result in results {
       let loss = try #require(result["loss"] as? [String: Any])
@@ -267,7 +267,7 @@ import Testing
     #expect(
       try String(contentsOfFile: folder.path("loss.svg"), encoding: .utf8).contains("context noise 0.0"))
 
-    let long = try legato("evaluate", "--latents", "latents", "--model", "a", "--positions", "500")
+    let long = try legato("evaluate", "loss", "--latents", "latents", "--model", "a", "--positions", "500")
     #expect(
       long.status == 1 && long.error.contains("no validation or test piece holds 500 latents"),
       "\(long.error)")

@@ -95,6 +95,14 @@ private enum Sounds {
     // No drift: the intervals hold 0.
     #expect(report.frechetSlope?.contains(0) == true, "\(String(describing: report.frechetSlope))")
     #expect(report.measures[.level]?.slope?.contains(0) == true)
+    // FADacc: last less first, and no more than chance.
+    let accumulation = try #require(report.accumulation)
+    #expect(accumulation.firstStart == 0 && accumulation.lastStart == 30 && accumulation.sounds == 8)
+    #expect(accumulation.first == report.stretches.first?.distance.frechet)
+    #expect(accumulation.last == report.stretches.last?.distance.frechet)
+    #expect(
+      abs(accumulation.difference.value - accumulation.last.value + accumulation.first.value) < 1e-12)
+    #expect(accumulation.difference.contains(0) == true, "\(accumulation)")
     let copying = try #require(report.copying)
     #expect(copying.isInside && copying.share <= 0.05 && copying.excerpts == 8 * 8, "\(copying)")
     let floor = try #require(report.floor)

@@ -55,6 +55,7 @@ extension DriftReport {
     }
     frechetSlope = work.slope(.frechet)
     discrepancySlope = work.slope(.discrepancy)
+    accumulation = work.accumulation(stretches)
     latentsSlope = work.slope(.latents)
     distanceStretchesInside = stretches.count { $0.distanceIsInside == true }
     let mean = Statistics.mean(stretches.map(\.distance.frechet.value)) ?? 0

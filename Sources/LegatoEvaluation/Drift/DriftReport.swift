@@ -90,6 +90,8 @@ public struct DriftReport: Sendable, Codable {
   public var frechetSlope: Estimate?
   public var discrepancySlope: Estimate?
   public var latentsSlope: Estimate?
+  /// Our own "FADacc".
+  public var accumulation: Accumulation?
   public var distanceStretchesInside: Int
   /// Whether the distance of all together stays within what real recordings reach.
   public var distanceIsInside: Bool?
@@ -107,6 +109,7 @@ public struct DriftReport: Sendable, Codable {
     case frechetSlope = "frechet_slope"
     case discrepancySlope = "mmd_slope"
     case latentsSlope = "latents_slope"
+    case accumulation = "fad_acc"
     case distanceStretchesInside = "distance_stretches_inside"
     case distanceIsInside = "distance_inside"
     case soundDistances = "sound_distances"

@@ -80,6 +80,14 @@ extension DriftStudy {
           + "\(copying.closest.recording) at \(Self.time(copying.closest.recordingTime)).",
       ]
     }
+    if let accumulation = report.accumulation {
+      lines += [
+        "",
+        "FADacc, by our own definition: the Fréchet distance of the last stretch, from \(Self.time(accumulation.lastStart)) on, is "
+          + "\(Self.text(accumulation.last)); that of the first is \(Self.text(accumulation.first)); last less first "
+          + "\(Self.text(accumulation.difference)). \(accumulation.sounds) sounds together in both.",
+      ]
+    }
     let hasLatents = report.latents != nil
     lines += [
       "", "| from | Fréchet distance | MMD |" + (hasLatents ? " latents |" : ""),

@@ -33,6 +33,9 @@ final class DriftWork {
     latentRows = try latents?.rows(system.latents) ?? []
   }
 
+  /// Distances of a stretch without each sound; nil where not all sounds reach it, or before it was measured.
+  func leavingOut(_ stretch: Int) -> LeaveOneOut? { without[stretch] }
+
   private func position(_ stretch: Int) -> (start: Double, end: Double) {
     (Double(stretch) * reference.stretchSeconds, Double(stretch + 1) * reference.stretchSeconds)
   }

@@ -14,6 +14,8 @@ public struct PatchEmbedding: Sendable {
 
   public let projection: PrincipalComponents
   public var dimension: Int { projection.components }
+  /// SHA-256 of what was fitted.
+  public var digest: String { projection.digest }
 
   /// Patches that the components are fitted on, at most, evenly spread: enough for 768 dimensions.
   private static let fitLimit = 8192

@@ -1,4 +1,5 @@
 import LegatoNN
+import LegatoTensor
 
 /// Projection to the directions in which a reference varies most.
 public struct PrincipalComponents: Sendable {
@@ -22,6 +23,9 @@ public struct PrincipalComponents: Sendable {
     mean = reference.mean
     basis = Array(eigen.vectors.prefix(self.components * dimension))
   }
+
+  /// SHA-256 of mean and directions.
+  public var digest: String { Digest.sha256((mean + basis).map { Float($0) }) }
 
   /// Statistics of the projected rows, from those of the rows: the projection is linear.
   public func project(_ statistics: GaussianStatistics) -> GaussianStatistics {

@@ -25,8 +25,11 @@ public struct RecordingList: Sendable {
   ]
 
   /// Reads a manifest, or lists a folder with everything below it, sorted by name; one recording is a list of one.
-  /// - Parameter validationShare: share of a plain folder's recordings that is held out.
-  public init(source: String, validationShare: Double = 0.1) throws {
+  /// - Parameters:
+  ///   - validationShare: share of a plain folder's recordings that is held out.
+  ///   - keepsCopies: whether recordings of the same bytes are all listed, as where a model's sounds are measured: to say the
+  ///     same again is its fault.
+  public init(source: String, validationShare: Double = 0.1, keepsCopies: Bool = false) throws {
     var isFolder: ObjCBool = false
     guard !source.isEmpty, FileManager.default.fileExists(atPath: source, isDirectory: &isFolder) else {
       throw TrainingError(
@@ -40,10 +43,10 @@ public struct RecordingList: Sendable {
     let manifest = isFolder.boolValue ? source + "/manifest.jsonl" : source
     if FileManager.default.fileExists(atPath: manifest) {
       try read(manifest: manifest)
-      leaveOutCopies()
+      if !keepsCopies { leaveOutCopies() }
     } else {
       list(folder: source, validationShare: validationShare)
-      leaveOutCopies()
+      if !keepsCopies { leaveOutCopies() }
       holdOneOut()
     }
     guard !items.isEmpty else {

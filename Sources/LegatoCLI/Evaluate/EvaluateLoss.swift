@@ -5,9 +5,10 @@ import LegatoModels
 import LegatoTensor
 import LegatoTraining
 
-/// `legato evaluate`: the loss of a model on recordings that it never trained on, by position.
-struct Evaluate: ParsableCommand {
+/// `legato evaluate loss`: the loss of a model on recordings that it never trained on, by position.
+struct EvaluateLoss: ParsableCommand {
   static let configuration = CommandConfiguration(
+    commandName: "loss",
     abstract: "Measure a model's loss on held-out recordings, by position.",
     discussion: """
       Reads the beginnings of the validation and test pieces of prepared latents and gives the model's loss (mean \
@@ -15,8 +16,8 @@ struct Evaluate: ParsableCommand {
       package generates with. A loss that jumps where a piece's first latents leave the attention window says that the \
       model would collapse there; the step is printed with its standard error.
 
-        legato evaluate --latents data/latents
-        legato evaluate --latents data/latents --model runs/mine/package --picture loss.svg
+        legato evaluate loss --latents data/latents
+        legato evaluate loss --latents data/latents --model runs/mine/package --picture loss.svg
       """)
 
   @Option(name: .shortAndLong, help: "A model package. (default: LEGATO_MODEL, or the package that ships)")

@@ -1,0 +1,60 @@
+import ArgumentParser
+import LegatoAudio
+import LegatoEvaluation
+import LegatoModels
+import LegatoTensor
+import LegatoTraining
+
+/// What turns sounds into the vectors that are compared: a case and a line in ``prepared(for:weights:threads:)`` each.
+enum EmbedderChoice: String, CaseIterable, Sendable, ExpressibleByArgument {
+  /// Log-mel patches on principal components of the reference.
+  case patches
+  /// Latents of a codec.
+  case latents
+
+  /// - Parameters:
+  ///   - reference: what an embedder without weights is fitted on.
+  ///   - weights: a file or folder that a person named; nil where nothing was.
+  func prepared(for reference: SoundFiles, weights: String?, threads: Int, style: ProgressStyle) throws
+    -> PreparedEmbedder
+  {
+    switch self {
+    case .patches:
+      guard weights == nil else {
+        throw ValidationError("--weights patches=...: patches have no weights; leave it out")
+      }
+      let frames = try reference.map(threads: threads, label: "fit patches", style: style) { sound, _ in
+        try PatchEmbedder.frames(of: sound, engine: CPUEngine(threads: 1))
+      }
+      let embedding = try PatchEmbedding(fittedOn: frames)
+      return PreparedEmbedder(workers: threads) { PatchEmbedder(embedding, engine: CPUEngine(threads: 1)) }
+    case .latents:
+      let package = try CodecPackage(path: PackageLocation.findCodec(weights))
+      return PreparedEmbedder(workers: threads) { try LatentEmbedder(package, engine: CPUEngine(threads: 1)) }
+    }
+  }
+}
+
+/// An embedder that several threads may have one of each.
+struct PreparedEmbedder: Sendable {
+  /// How many may work at once: 1 for those that use all cores, or a graphics processor, themselves.
+  var workers: Int
+  /// Called once a thread and set of sounds.
+  var make: @Sendable () throws -> any AudioEmbedder
+
+  /// Sounds of a set in this embedding.
+  func embedded(_ files: SoundFiles, name: String, style: ProgressStyle) throws -> EmbeddedSet {
+    let pieces = try files.map(
+      threads: workers, label: "\(name): \(files.label)", style: style, tool: make
+    ) { sound, name, embedder in
+      (
+        details: embedder.details,
+        piece: try EmbeddedSet.Piece(name: name, sound: sound, embedder: embedder)
+      )
+    }
+    guard let details = pieces.first?.details else {
+      throw CommandError("\(files.source): there are no sounds in it")
+    }
+    return try EmbeddedSet(name: files.label, details: details, pieces: pieces.map(\.piece))
+  }
+}
