@@ -54,7 +54,8 @@ let package = Package(
       name: "LegatoCLI",
       dependencies: [
         "Legato", "LegatoAudio", "LegatoCodecs", "LegatoEvaluation", "LegatoModels", "LegatoTensor",
-        "LegatoTraining", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+        "LegatoTorch", "LegatoTraining",
+        .product(name: "ArgumentParser", package: "swift-argument-parser"),
       ], swiftSettings: strict),
 
     // The lines of the README that embed Legato in an app, kept compiling.

@@ -125,6 +125,18 @@ import Testing
     #expect(try value(entries(try #require(tables(again).first)).first) > 1)
   }
 
+  /// The classifier that ships knows classes: divergence by file name and inception score, too.
+  @Test func theClassifierNeedsNoDownload() throws {
+    try fill("real", 20, seed: 1, seconds: 2)
+    try fill("near", 20, seed: 50, seconds: 2)
+    let report = try object(
+      legato("--reference", "real", "--candidate", "near", "--embedder", "classifier", "--json"))
+    let metrics = tables(report).compactMap { $0["metric"] as? String }
+    #expect(metrics.contains("kl_divergence") && metrics.contains("inception_score"), "\(metrics)")
+    let embedder = try #require(tables(report).first?["embedder"] as? [String: Any])
+    #expect(embedder["dimension"] as? Int == 128 && (embedder["classes"] as? [Any])?.count == 99)
+  }
+
   @Test func badInputIsToldOrWarnedOf() throws {
     try fill("real", 6, seed: 1)
     func failure(_ arguments: String..., status: Int32 = 1) throws -> String {
@@ -149,6 +161,16 @@ import Testing
       )
       .contains("empty"))
 
+    // Published weights: none, and another network's.
+    #expect(
+      try failure("--reference", "real", "--candidate", "real", "--embedder", "vggish")
+        .contains("--weights vggish=FILE.safetensors"))
+    let shipped = try PackageLocation.find(nil) + "/model.safetensors"
+    #expect(
+      try failure(
+        "--reference", "real", "--candidate", "real", "--embedder", "cnn14", "--weights", "cnn14=" + shipped
+      )
+      .contains("these are not the weights of cnn14"))
     // NaN in a file of floats.
     try make("nan")
     try AudioFile.write(noise(2, seed: 1, channels: 1), to: folder.path("nan/a.wav"), format: .float32)

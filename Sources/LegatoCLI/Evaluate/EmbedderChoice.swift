@@ -11,6 +11,11 @@ enum EmbedderChoice: String, CaseIterable, Sendable, ExpressibleByArgument {
   case patches
   /// Latents of a codec.
   case latents
+  /// Legato's own classifier of instruments and keys.
+  case classifier
+  case vggish, cnn14
+  case cnn14At16kHz = "cnn14-16k"
+  case clap
 
   /// - Parameters:
   ///   - reference: what an embedder without weights is fitted on.
@@ -31,7 +36,26 @@ enum EmbedderChoice: String, CaseIterable, Sendable, ExpressibleByArgument {
     case .latents:
       let package = try CodecPackage(path: PackageLocation.findCodec(weights))
       return PreparedEmbedder(workers: threads) { try LatentEmbedder(package, engine: CPUEngine(threads: 1)) }
+    case .classifier:
+      let package = try NoteClassifierPackage(path: weights ?? PackageLocation.findClassifier())
+      return PreparedEmbedder(workers: threads) { ClassifierEmbedder(package, engine: CPUEngine(threads: 1)) }
+    case .vggish: return try published(.vggish, weights)
+    case .cnn14: return try published(.cnn14, weights)
+    case .cnn14At16kHz: return try published(.cnn14At16kHz, weights)
+    case .clap: return try published(.clap, weights)
     }
+  }
+}
+
+extension EmbedderChoice {
+  private func published(_ embedder: PublishedEmbedder, _ weights: String?) throws -> PreparedEmbedder {
+    guard let weights else {
+      throw CommandError(
+        "--embedder \(rawValue) needs its published weights: --weights \(rawValue)=FILE.safetensors, as "
+          + "Scripts/convert-metric-weights.py makes it")
+    }
+    // libtorch uses all cores by itself.
+    return PreparedEmbedder(workers: 1) { try TorchEmbedder(embedder, weights: weights) }
   }
 }
 

@@ -18,8 +18,10 @@ struct EvaluateSounds: ParsableCommand {
       what real sounds reach against real ones at the same count, and counts. Candidates of one label are trainings \
       of one model with different seeds: they get a mean and an interval.
 
-      Embedders: patches (log-mel patches on principal components of the reference: compare within one report only) \
-      and latents (of a codec, --weights latents=PACKAGE). Nothing is kept on disk between runs.
+      Embedders: patches (log-mel patches on principal components of the reference: compare within one report only), \
+      latents (of a codec, --weights latents=PACKAGE), classifier (Legato's own, of instruments and keys), and on libtorch \
+      with their published weights vggish, cnn14, cnn14-16k and clap (--weights clap=FILE; Scripts/convert-metric-weights.py \
+      makes the file). KL and IS need classes: classifier and cnn14 have some. Nothing is kept on disk between runs.
 
         legato evaluate --reference data/held-out --candidate out
         legato evaluate --reference data/held-out --candidate mine=runs/a/package --candidate mine=runs/b/package \\
