@@ -62,7 +62,8 @@ public struct ContinuousModelConfiguration: Codable, Sendable, Hashable {
     for (name, value, range) in numbers where !range.contains(value) {
       return "\(name) is \(value); it must be from \(range.lowerBound) to \(range.upperBound)"
     }
-    let cache = backbone.layers * backbone.window * backbone.width
+    let short = backbone.shortContext.map { $0.layers * $0.window } ?? 0
+    let cache = (backbone.layers * backbone.window + short) * backbone.width
     if cache > 1 << 28 {
       return
         "layers · window · width is \(cache), more than \(1 << 28): the attention cache would take gigabytes"

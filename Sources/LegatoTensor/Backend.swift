@@ -22,4 +22,12 @@ public protocol Backend: AnyObject {
 
   /// The values of a float tensor, row-major. Traps while a plan is being recorded.
   func floats(_ tensor: Tensor) -> [Float]
+
+  /// The same values, which no gradient passes.
+  func detach(_ tensor: Tensor) -> Tensor
+}
+
+extension Backend {
+  /// For backends without gradients.
+  public func detach(_ tensor: Tensor) -> Tensor { tensor }
 }

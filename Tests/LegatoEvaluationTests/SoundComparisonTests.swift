@@ -71,6 +71,12 @@ private struct PairEmbedder: AudioEmbedder {
       #expect(try #require(far.real).candidate.allSatisfy { $0 > 3 * bound })
       #expect(near.halves?.count == 2)
     }
+    // Fewer than twenty sounds have no inception score, and that is said.
+    let few = try comparison.tables([candidate("few", try set("few", pieces: 4, seed: 9))])
+    #expect(few.contains { $0.metric == .inception } == false)
+    let said = few.flatMap { $0.entries.flatMap(\.warnings) }
+    #expect(said.contains { $0.contains("no inception score: it needs 20 sounds, and there are 4") })
+    #expect(said.contains { $0.contains("no FD∞") })
     // FD by hand of the whole sets.
     let own = try #require(
       FrechetRows.Reference(reference.rows, dimension: 2).flatMap {
@@ -99,7 +105,21 @@ private struct PairEmbedder: AudioEmbedder {
     let frechet = tables.filter { $0.metric == .frechet }
     #expect(frechet.map { $0.entries.map(\.label) } == [["many"], ["few"]])
     #expect(frechet.map(\.title).last == "Fréchet distance at 120 vectors")
-    #expect(tables.filter { $0.metric == .kernel }.map(\.entries.count) == [2])
+    #expect(tables.filter { $0.metric == .kernel }.map(\.entries.count) == [1, 1])
+    #expect(tables.filter { $0.metric == .divergence }.map(\.entries.count) == [2])
+  }
+
+  /// Real sounds beside a candidate's are as many and as long, whatever the reference has.
+  @Test func likewiseMeansAsManyVectors() throws {
+    let reference = try set("reference", pieces: 12, rows: 90, seed: 1)
+    let short = try set("short", pieces: 10, rows: 15, seed: 60)
+    let entry = try #require(
+      try SoundComparison(reference: reference).tables([candidate("short", short)]).first?.entries.first)
+    let real = try #require(entry.real)
+    #expect(real.count == .init(pieces: 6, rows: 90) && real.values.count == 4 && real.candidate.count == 4)
+    // Of one law, at one count, neither is much farther than the other; with six times the vectors it was.
+    let (a, b) = (real.values.reduce(0, +), real.candidate.reduce(0, +))
+    #expect(a < 3 * b && b < 3 * a, "\(real)")
   }
 
   @Test func theSameSetIsAtZero() throws {
@@ -194,6 +214,7 @@ private struct PairEmbedder: AudioEmbedder {
     #expect(page.contains("default-src 'none'") && page.contains("prefers-color-scheme: dark"))
     #expect(page.contains("a &amp; &quot;b&quot; &lt;c&gt;") && page.contains("data/&lt;held&gt;"))
     #expect(page.contains("&lt;script&gt;alert(&#39;x&#39;)"))
+    #expect(HTML.escaped("\"\u{301}<\u{fe0f}").unicodeScalars.allSatisfy { $0 != "\"" && $0 != "<" })
     #expect(page.contains("<audio") && page.contains("data:image/png;base64,"))
     #expect(page.contains("data:image/svg+xml;base64,") && page.contains("Kernel audio distance"))
     // The player's file: 44 bytes of header, two a sample, and the samples themselves.

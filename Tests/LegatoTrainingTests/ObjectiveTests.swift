@@ -176,6 +176,43 @@ import Testing
     for (a, b) in zip(derivative, slopes) { #expect(abs(a - b) < 0.01 * size, "\(a) and \(b)") }
   }
 
+  /// The distillation's gradient: that of the slope, with what it aims at held still.
+  @Test func aFlowMapsDistillationAimsAtAConstant() throws {
+    let model = try Self.model(.flowMap)
+    let objective = try #require(Self.objective(.flowMap, draws: 1) as? FlowMapObjective)
+    let (batch, engine, torch) = (Self.batch(), CPUEngine(threads: 1), try TorchBackend(device: .cpu))
+    let rows = batch.items * batch.positions
+    func z(_ backend: any Backend) -> Tensor { Self.z(model, rows, on: backend) }
+    let ours = objective.distillation(model, z: z(engine), batch, on: engine, random: Self.random).floats()
+    try torch.makeTrainable(model.weights)
+    let losses = objective.distillation(model, z: z(torch), batch, on: torch, random: Self.random)
+    for (a, b) in zip(ours, losses.floats()) { #expect(abs(a - b) <= 2e-4 * max(1, abs(b)), "\(a) and \(b)") }
+    try torch.backward(losses.mean(axis: 0))
+    let aim = objective.slopes(model, z: z(engine), batch, on: engine, random: Self.random).aim.floats()
+    var slope = 0.0
+    let directions = try model.weights.map { weight -> [Float] in
+      let direction = RandomStream(seed: 6, name: weight.name).normal(weight.count)
+      let gradient = try torch.gradient(of: weight) ?? [Float](repeating: 0, count: weight.count)
+      slope += zip(gradient, direction).reduce(0) { $0 + Double($1.0 * $1.1) }
+      return direction
+    }
+    func moved(_ step: Float) throws -> Double {
+      let weights = zip(model.weights, directions).map { weight, direction in
+        Weight(
+          name: weight.name, shape: weight.shape,
+          values: zip(weight.floats(), direction).map { $0 + step * $1 })
+      }
+      let model = try ContinuousModel(
+        model.configuration, weights: NamedWeights(weights, origin: "a direction"))
+      let found = objective.slopes(model, z: z(engine), batch, on: engine, random: Self.random).slope.floats()
+      return zip(found, aim).reduce(0) { $0 + Double(($1.0 - $1.1) * ($1.0 - $1.1)) } / Double(found.count)
+    }
+    let step: Float = 1e-3
+    let difference = try (moved(step) - moved(-step)) / Double(2 * step)
+    #expect(
+      abs(slope) > 0.01 && abs(difference - slope) < 0.02 * abs(slope) + 2e-3, "\(slope), \(difference)")
+  }
+
   /// Learned from a normal variable, one evaluation draws it. A flow's one step, from the same noise, leads towards its mean.
   @Test(arguments: [SamplerKind.flowMap, .flow]) func oneEvaluationOfAFlowMapDraws(_ kind: SamplerKind) throws
   {

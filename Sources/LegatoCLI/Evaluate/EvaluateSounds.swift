@@ -91,7 +91,7 @@ struct EvaluateSounds: ParsableCommand {
       for ending in ["json", "html"] { try OutputNames.checkFolder(of: "\(output).\(ending)") }
     }
     StopSignal.install()
-    let named = candidate.map(LabelledPath.init)
+    let named = try LabelledPath.all(candidate)
     let packages = try named.map { $0.isPackage ? try ModelPackage(path: $0.path) : nil }
     let real = try SoundFiles(label: "reference", source: reference, splits: split, keepsCopies: false)
     let generated = try GeneratedSounds()
@@ -101,12 +101,12 @@ struct EvaluateSounds: ParsableCommand {
     for (name, package) in zip(named, packages) {
       var description = SoundReport.Source(label: name.label, source: name.path)
       if let package {
-        let options = try (0..<count).map { try settings.options(seed: seed + UInt64($0), package: package) }
+        let options = try (0..<count).map { try settings.options(seed: seed &+ UInt64($0), package: package) }
         candidates.append(
           try generated.make(
             package, options, seconds: Double(DurationText.seconds(duration) ?? 0), label: name.label,
             threads: threads.value, style: style))
-        description.generation = "\(count) seeds from \(seed) on, \(duration) each; \(Self.text(options[0]))"
+        description.generation = "\(count) seeds from \(seed) on, \(duration) each; \(Self.text(options))"
         description.weights = try SafetensorsFile(path: package.path + "/model.safetensors").sha256()
       } else {
         candidates.append(
@@ -152,6 +152,7 @@ struct EvaluateSounds: ParsableCommand {
       }
     }
     reference.label = real.label
+    reference.splits = split.map(\.rawValue)
     let weights = try weightsByEmbedder()
     var tables: [MetricTable] = []
     var options = SoundComparison.Options()
@@ -169,10 +170,12 @@ struct EvaluateSounds: ParsableCommand {
       let progress = ProgressLine(
         "compare: \(choice.rawValue)", total: compared.count, unit: "candidate", style: style)
       var done = 0
-      tables += try SoundComparison(reference: set, options: options).tables(compared) {
-        done += 1
-        progress.update(done)
-      }
+      tables += try SoundComparison(reference: set, options: options).tables(
+        compared, check: { if let code = StopSignal.exitCode { throw ExitCode(code) } },
+        measured: {
+          done += 1
+          progress.update(done)
+        })
       progress.finish()
     }
     return SoundReport(
@@ -211,9 +214,13 @@ struct EvaluateSounds: ParsableCommand {
     return found
   }
 
-  private static func text(_ options: GenerationOptions) -> String {
-    "temperature \(options.temperature), \(options.steps) steps, context noise \(options.contextNoise), feedback gain "
-      + "\(options.feedbackGain)"
+  private static func text(_ all: [GenerationOptions]) -> String {
+    let options = all[0]
+    var styles: [String] = []
+    for name in all.map({ $0.style?.name ?? "none" }) where !styles.contains(name) { styles.append(name) }
+    return
+      "temperature \(options.temperature), \(options.steps) steps, context noise \(options.contextNoise), feedback gain "
+      + "\(options.feedbackGain), style \(styles.joined(separator: ", "))\(styles.count > 1 ? " in turn" : "")"
   }
 }
 
@@ -221,6 +228,8 @@ struct EvaluateSounds: ParsableCommand {
 struct LabelledPath: Sendable, Equatable {
   var label: String
   var path: String
+  /// Whether the label is the path's own.
+  private(set) var isUnnamed = false
 
   init(_ text: String) {
     let parts = text.split(separator: "=", maxSplits: 1).map(String.init)
@@ -229,7 +238,27 @@ struct LabelledPath: Sendable, Equatable {
     } else {
       let name = (text as NSString).lastPathComponent
       (label, path) = (name.isEmpty || name == "." ? text : name, text)
+      isUnnamed = true
     }
+  }
+
+  /// Candidates as a person named them. Only a label that was given makes several into trainings of one model: what has the name of
+  /// its folder alone gets the whole path where another has it, too.
+  ///
+  /// Throws a validation error where one path stands twice under a label.
+  static func all(_ texts: [String]) throws -> [LabelledPath] {
+    var all = texts.map(LabelledPath.init)
+    let labels = all.map(\.label)
+    for index in all.indices where all[index].isUnnamed {
+      if labels.indices.contains(where: { $0 != index && labels[$0] == labels[index] }) {
+        all[index].label = all[index].path
+      }
+    }
+    for (index, one) in all.enumerated() where all[..<index].contains(one) {
+      throw ValidationError(
+        "--candidate \(texts[index]) is there twice; the same sounds are no second training")
+    }
+    return all
   }
 
   /// A folder with a configuration: its own reader says what is wrong with it.

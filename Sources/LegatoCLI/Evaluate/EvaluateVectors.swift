@@ -37,7 +37,7 @@ struct EvaluateVectors: ParsableCommand {
     let real = try set(reference, name: "reference")
     var options = SoundComparison.Options()
     (options.seed, options.withReplacement) = (seed, withReplacement)
-    let candidates = try candidate.map(LabelledPath.init).map {
+    let candidates = try LabelledPath.all(candidate).map {
       SoundComparison.Candidate(
         label: $0.label, source: $0.path,
         set: try set($0.path, name: $0.label, dimension: real.details.dimension))
@@ -81,8 +81,10 @@ struct EvaluateVectors: ParsableCommand {
       : (0..<tensors[0].1.count / wide).map {
         ("\($0)", Array(tensors[0].1[$0 * wide..<($0 + 1) * wide]))
       }
-    return try EmbeddedSet(
+    let set = try EmbeddedSet(
       name: name, details: details,
       pieces: rows.map { .init(name: $0.0, embedded: EmbeddedSound(rows: $0.1)) })
+    for warning in set.warnings { StandardError.write("warning: \(warning)\n") }
+    return set
   }
 }

@@ -19,6 +19,7 @@ extension InfoReport {
       ]),
       "\(b.layers) layers of \(b.width), \(b.heads) heads, window \(b.window) latents "
         + "(\(number(Double(b.window) / package.codec.codec.frameRate)) s), \(b.sinks) sinks"
+        + (b.isCausal ? "" : ", both ways: draws whole sequences")
         + (b.readsNoiseLevel ? ", told how noisy its past is" : "")
         + (b.shortContext.map { ", the last \($0.window) latents once more by \($0.layers) layers" } ?? ""))
     report.add(

@@ -87,7 +87,7 @@ extension SoundReport {
   /// For a terminal.
   public var text: String {
     var lines = [
-      "reference: \(reference.source), \(reference.sounds) sounds, \(Estimate.digits(reference.seconds / 60)) minutes"
+      "reference: \(reference.source)\(reference.splits.isEmpty ? "" : " (\(reference.splits.joined(separator: ", ")))"), \(reference.sounds) sounds, \(Estimate.digits(reference.seconds / 60)) minutes"
     ]
     for (details, tables) in embedders {
       lines += ["", details.text]

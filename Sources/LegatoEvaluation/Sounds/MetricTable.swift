@@ -65,19 +65,21 @@ public struct MetricTable: Sendable, Codable {
     }
   }
 
-  /// Tables of one metric: as many as there are counts that differ by more than a twentieth, where it depends on them.
+  /// Tables of one metric: as many as there are counts, of sounds or vectors, that differ by more than a twentieth, where it depends on
+  /// them.
   static func tables(
     _ metric: SoundMetric, embedder: EmbedderDetails, reference: Count, entries: [Entry]
   ) -> [MetricTable] {
     guard !entries.isEmpty else { return [] }
     var parts: [[Entry]] = []
+    func areNear(_ a: Int, _ b: Int) -> Bool { 20 * abs(a - b) <= max(a, b) }
     for entry in entries {
-      func size(_ entry: Entry) -> Double {
-        Double(metric == .inception ? entry.count.pieces : entry.count.rows)
-      }
       let place = parts.firstIndex { part in
         metric.isComparableAcrossCounts
-          || part.allSatisfy { abs(size($0) - size(entry)) <= 0.05 * max(size($0), size(entry)) }
+          || part.allSatisfy {
+            areNear($0.count.pieces, entry.count.pieces)
+              && (metric == .inception || areNear($0.count.rows, entry.count.rows))
+          }
       }
       if let place { parts[place].append(entry) } else { parts.append([entry]) }
     }

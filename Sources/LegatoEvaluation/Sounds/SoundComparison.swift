@@ -9,7 +9,7 @@ public struct SoundComparison {
   public struct Options: Sendable {
     /// fadtk's way of extrapolation.
     public var withReplacement = false
-    /// Of the extrapolation's draws and of the groups.
+    /// Of all draws: the extrapolation's, the halves', the real sounds'.
     public var seed: UInt64 = 0
 
     public init() {}
@@ -55,11 +55,15 @@ public struct SoundComparison {
 
   /// Tables of all metrics that can be measured.
   ///
+  /// - Parameter check: asked before every candidate, and may throw.
   /// - Throws: ``EvaluationError`` where a candidate has another embedding, or too few rows.
-  public func tables(_ candidates: [Candidate], measured: () -> Void = {}) throws -> [MetricTable] {
+  public func tables(
+    _ candidates: [Candidate], check: () throws -> Void = {}, measured: () -> Void = {}
+  ) throws -> [MetricTable] {
     var entries: [SoundMetric: [MetricTable.Entry]] = [:]
     var known: [MetricTable.Count: [Draw]] = [:]
     for candidate in candidates {
+      try check()
       guard candidate.set.details == reference.details else {
         throw EvaluationError(
           "\(candidate.label): its embedding is not the reference's, \(candidate.set.details.name) and "
@@ -68,6 +72,7 @@ public struct SoundComparison {
       let count = Self.count(candidate.set)
       let draws = known[count] ?? draws(like: count)
       known[count] = draws
+      try check()
       let real = besideReal(candidate.set, draws)
       for (metric, var entry) in try figures(candidate) {
         entry.real = metric == .divergence ? self.unpaired : real[metric]
@@ -150,6 +155,11 @@ public struct SoundComparison {
       }
     }
     if !set.details.classes.isEmpty { addClasses(set, add) }
+    // What could not be measured is said beside what could.
+    let measured = Set(found.map(\.0))
+    if !found.isEmpty {
+      found[0].1.warnings += Self.reasons(set).filter { !measured.contains($0.key) }.map(\.value).sorted()
+    }
     return found
   }
 
@@ -176,6 +186,19 @@ public struct SoundComparison {
       estimate.value = score.mean
       add(.inception, estimate) { $0.deviation = score.deviation }
     }
+  }
+
+  /// Why a metric may be missing.
+  private static func reasons(_ set: EmbeddedSet) -> [SoundMetric: String] {
+    var reasons: [SoundMetric: String] = [
+      .extrapolated: "no FD∞: it needs \(FrechetExtrapolation.fewest) vectors, and there are \(set.rowCount)"
+    ]
+    if !set.details.classes.isEmpty {
+      reasons[.inception] =
+        "no inception score: it needs \(InceptionScore.fewest) sounds, and there are \(set.pieces.count)"
+      reasons[.divergence] = "no KL divergence: no sound has a partner of its name in the reference"
+    }
+    return reasons
   }
 
   private static func warnings(_ fit: FrechetExtrapolation, dimension: Int) -> [String] {
@@ -218,6 +241,7 @@ public struct SoundComparison {
 
   /// Some of the reference's sounds, what they reach against the rest, and the rest.
   private struct Draw {
+    var pieces: [EmbeddedSet.Piece]
     var count: MetricTable.Count
     var figures: [SoundMetric: Double]
     var rest: FrechetRows.Reference
@@ -232,13 +256,16 @@ public struct SoundComparison {
     let isLarge = min(reference.details.dimension, count.rows, reference.rowCount) > Self.large
     return (0..<(isLarge ? 1 : Self.realDraws)).compactMap { number in
       let order = random.permutation(of: reference.pieces.count, at: UInt64(number) << 32)
-      let pieces = shortened(order[..<size].sorted().map { reference.pieces[$0] }, rows: count.rows)
+      // Of fewer sounds than the candidate has, no more rows than as many of the candidate's have.
+      let pieces = shortened(
+        order[..<size].sorted().map { reference.pieces[$0] }, rows: count.rows * size / max(1, count.pieces))
       let others = order[size...].sorted().map { reference.pieces[$0].embedded.rows }
       guard let rest = FrechetRows.Reference(others.flatMap { $0 }, dimension: d),
         let kernel = KernelAudioDistance(reference: others, dimension: d)
       else { return nil }
       var draw = Draw(
-        count: .init(pieces: size, rows: pieces.reduce(0) { $0 + reference.rows(of: $1) }), figures: [:],
+        pieces: pieces, count: .init(pieces: size, rows: pieces.reduce(0) { $0 + reference.rows(of: $1) }),
+        figures: [:],
         rest: rest, kernel: kernel)
       draw.figures = figures(pieces, against: draw)
       return draw
@@ -248,16 +275,23 @@ public struct SoundComparison {
   /// What real sounds reach, and as many of a candidate's against the same others.
   private func besideReal(_ set: EmbeddedSet, _ draws: [Draw]) -> [SoundMetric: MetricTable.RealAgainstReal] {
     let random = RandomStream(seed: options.seed, name: "candidate")
-    let own = draws.enumerated().map { number, draw in
+    let pairs = draws.enumerated().map { number, draw in
       let order = random.permutation(of: set.pieces.count, at: UInt64(number) << 32)
       let chosen = order.prefix(draw.count.pieces).sorted().map { set.pieces[$0] }
-      return figures(shortened(chosen, rows: draw.count.rows), against: draw)
+      let own = shortened(chosen, rows: draw.count.rows)
+      var count = draw.count
+      count.rows = own.reduce(0) { $0 + reference.rows(of: $1) }
+      // Where the chosen ones are shorter, so are the real ones.
+      let real =
+        count.rows < draw.count.rows
+        ? figures(shortened(draw.pieces, rows: count.rows), against: draw) : draw.figures
+      return (count: count, real: real, own: figures(own, against: draw))
     }
     var found: [SoundMetric: MetricTable.RealAgainstReal] = [:]
     for metric in SoundMetric.allCases {
-      let values = draws.compactMap { $0.figures[metric] }
-      guard let mean = Statistics.mean(values), let count = draws.first?.count else { continue }
-      let likewise = own.compactMap { $0[metric] }
+      let values = pairs.compactMap { $0.real[metric] }
+      guard let mean = Statistics.mean(values), let count = pairs.first?.count else { continue }
+      let likewise = pairs.compactMap { $0.own[metric] }
       found[metric] = .init(
         count: count, mean: mean, values: values,
         candidate: likewise.count == values.count ? likewise : [])

@@ -22,12 +22,12 @@ public enum SoundMetric: String, Sendable, Codable, CaseIterable {
     case .frechet:
       "Lower is nearer; biased upwards by few samples: compare it at equal counts only, and beside real against real."
     case .extrapolated:
-      "Lower is nearer. Parts of 25 sizes of the candidate's rows, least squares in 1/n; the reference is not extrapolated. "
-        + "It may be negative: then nothing tells both sets apart at these counts."
+      "Lower is nearer. Parts of 25 sizes of the candidate's rows, least squares in 1/n; the reference is not extrapolated, and few "
+        + "sounds stay few. It may be negative: then nothing tells both sets apart at these counts."
     case .kernel:
-      "Lower is nearer, unbiased, may be negative; Gaussian kernel with the median distance between rows of the reference."
+      "Lower is nearer, may be negative; unbiased where vectors are independent, which those of one sound are not; Gaussian kernel with the median distance between rows of the reference."
     case .divergence:
-      "KL(target ‖ generated) of the classes of each pair, nats, mean over pairs; lower is nearer. Real against real: each sound "
+      "KL(target ‖ generated) of the classes of each pair, nats, mean over pairs with Student's interval; lower is nearer. Real against real: each sound "
         + "of the reference against another one of it."
     case .inception:
       "From 1 to the number of classes; higher is clearer and more varied, and more sounds give more: compare it at equal counts "
@@ -38,8 +38,9 @@ public enum SoundMetric: String, Sendable, Codable, CaseIterable {
   /// Whether figures of different counts may stand beside each other.
   var isComparableAcrossCounts: Bool {
     switch self {
-    case .frechet, .inception: false
-    case .extrapolated, .kernel, .divergence: true
+    // Vectors of one sound resemble each other: of few sounds all of these are biased, however many vectors there are.
+    case .frechet, .extrapolated, .kernel, .inception: false
+    case .divergence: true
     }
   }
 }

@@ -7,6 +7,8 @@ public struct SoundReport: Sendable, Codable {
     public var label: String
     /// Folder, manifest, file or package.
     public var source: String
+    /// Of a manifest's recordings; empty for all.
+    public var splits: [String] = []
     public var sounds: Int
     public var seconds: Double
     /// Sounds by their Hz, and by their channels.
@@ -23,7 +25,7 @@ public struct SoundReport: Sendable, Codable {
     }
 
     enum CodingKeys: String, CodingKey {
-      case label, source, sounds, seconds, channels, generation
+      case label, source, splits, sounds, seconds, channels, generation
       case sampleRates = "sample_rates"
       case weights = "weights_sha256"
     }
@@ -34,7 +36,7 @@ public struct SoundReport: Sendable, Codable {
   public var candidates: [Source]
   public var tables: [MetricTable]
   public var warnings: [String]
-  /// Of the extrapolation's draws and of the groups of sounds.
+  /// Of all draws: the extrapolation's, the halves', the real sounds'.
   public var seed: UInt64
 
   enum CodingKeys: String, CodingKey {

@@ -46,13 +46,17 @@ public struct FrechetExtrapolation: Sendable, Codable, Hashable {
     guard n >= Self.fewest else { return nil }
     let first = min(Self.smallest, n / 2)
     let random = RandomStream(seed: seed, name: "extrapolation")
+    var isMember = [Bool](repeating: false, count: rows.count)
+    for index in indices { isMember[index] = true }
     points = (0..<Self.sizes).compactMap { number in
       let size = first + (n - first) * number / (Self.sizes - 1)
       let start = UInt64(number) << 32
+      // Drawn from all rows, and those that are left out passed over: sets without some sounds have their parts in common, so that a jackknife sees the
+      // sounds and not the draws.
       let part =
         withReplacement
-        ? (0..<size).map { indices[random.integer(below: n, at: start + UInt64($0))] }
-        : random.permutation(of: n, at: start).prefix(size).map { indices[$0] }
+        ? Self.draws(size, of: rows.count, random, at: start, isMember: isMember)
+        : Array(random.permutation(of: rows.count, at: start).lazy.filter { isMember[$0] }.prefix(size))
       return rows.distance(of: part).map { Point(samples: size, value: $0.value) }
     }
     let (x, y) = (points.map { 1 / Double($0.samples) }, points.map(\.value))
@@ -63,5 +67,19 @@ public struct FrechetExtrapolation: Sendable, Codable, Hashable {
     let total = y.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
     (self.value, self.slope, self.withReplacement) = (value, slope, withReplacement)
     explained = total > 0 ? 1 - rest / total : nil
+  }
+
+  /// So many members, drawn with replacement.
+  private static func draws(
+    _ size: Int, of count: Int, _ random: RandomStream, at start: UInt64, isMember: [Bool]
+  ) -> [Int] {
+    var part: [Int] = []
+    var place = start
+    while part.count < size {
+      let index = random.integer(below: count, at: place)
+      if isMember[index] { part.append(index) }
+      place += 1
+    }
+    return part
   }
 }

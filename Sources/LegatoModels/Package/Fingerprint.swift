@@ -20,7 +20,9 @@ extension ContinuousModel {
   /// Tells a model from others of its size. A few words of each weight do: training changes all of them.
   package var fingerprint: UInt64 {
     var fingerprint = Fingerprint()
-    fingerprint.mix("\(configuration)")
+    // What models of before did not have is left out where it is not there: states of before are still theirs.
+    fingerprint.mix(
+      "\(configuration)".split(separator: ", shortContext: nil, isCausal: true").joined())
     for weight in weights { fingerprint.mix(weight, words: 64) }
     return fingerprint.value
   }

@@ -27,7 +27,7 @@ public enum WeightPrecision: String, CaseIterable, Sendable, Codable {
   /// Matrices that stay int8 where the others become int4: small ones, or hardly in use while a package plays, and most of the error
   /// would be theirs.
   private static let sensitive = [
-    "backbone.in.", "sampler.time.", "sampler.modulation.",
+    "backbone.in.", "backbone.short.in.", "sampler.time.", "sampler.span.", "sampler.modulation.",
     "encoder.", "decoder.in.", "decoder.unfold.", "decoder.bottleneck.",
   ]
 

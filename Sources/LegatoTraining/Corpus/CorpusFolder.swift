@@ -31,6 +31,9 @@ struct CorpusFolder: Sendable {
       // A file that was cut short is shorter than its samples.
       let samples = Int(row.durationS * Double(row.sampleRate))
       guard Self.size(folder.appendingPathComponent(row.path)) >= samples * 4 else { break }
+      var row = row
+      // Manifests of before do not say it.
+      if i < plan.count { row.composedS = row.composedS ?? plan[i].seconds }
       rows.append(row)
     }
     manifest = folder.appendingPathComponent(CorpusManifest.fileName)

@@ -41,7 +41,10 @@ public struct CAMExperiment: Sendable {
       settings: ["model.transform.kind=next-token", "model.sampler.kind=diffusion"]),
     Row(
       name: "rf", text: "RF: rectified flow of whole sequences, not causal",
-      settings: ["model.transform.kind=next-token", "model.causal=false", "model.noise_level=true"],
+      settings: [
+        "model.transform.kind=next-token", "model.causal=false", "model.noise_level=true",
+        "model.generation.steps=32",
+      ],
       hasContextNoise: false, streams: false),
     Row(name: "cam-half", text: "CAM with k to 0.5", settings: ["model.transform.k_max=0.5"]),
     Row(
@@ -83,7 +86,7 @@ public struct CAMExperiment: Sendable {
   var tuning: (trials: Int, count: Int, seconds: Double, mostSteps: Int) {
     switch scale {
     case .toy: (2, 2, 9, 8)
-    case .small: (14, 8, 40, 25)
+    case .small: (14, 16, 30, 25)
     case .large: (30, 16, 60, 100)
     }
   }

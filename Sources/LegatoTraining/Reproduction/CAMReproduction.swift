@@ -139,9 +139,15 @@ public struct CAMReproduction: Sendable {
   }
 
   private func key(_ job: Job, _ data: LatentDataset, _ heldOut: LatentDataset) throws -> String {
-    DataFingerprint.of([
+    guard case .model(let settings) = try experiment.recipe(job.row, seed: job.seed).subject else {
+      return ""
+    }
+    let start = settings.transform.sequenceTransform.generation(with: settings.sampler.kind)
+    return DataFingerprint.of([
       try trainingKey(job, data), heldOut.fingerprint, "\(job.row.hasContextNoise)", "\(experiment.tuning)",
-      "\(experiment.playing)",
+      "\(experiment.playing)", "\(start)",
+      // The latents' fingerprint knows the encoder alone, and what plays is heard through the decoder.
+      try SafetensorsFile(path: codec + "/codec.safetensors").sha256(),
     ])
   }
 
@@ -150,13 +156,16 @@ public struct CAMReproduction: Sendable {
   private func known(_ job: Job, _ key: String) throws -> CAMResult? {
     let path = resultPath(job)
     guard FileManager.default.fileExists(atPath: path) else { return nil }
-    guard
-      let result = try? JSONDecoder().decode(
-        CAMResult.self, from: Data(contentsOf: URL(fileURLWithPath: path)))
-    else {
-      throw TrainingError("\(path) cannot be read as a row's result", "Remove it to have the row done again.")
-    }
-    return result.key == key ? result : nil
+    let unreadable = TrainingError(
+      "\(path) cannot be read as a row's result", "Remove it to have the row done again.")
+    struct Keyed: Decodable { var key: String }
+    guard let bytes = try? Data(contentsOf: URL(fileURLWithPath: path)),
+      let kept = try? JSONDecoder().decode(Keyed.self, from: bytes)
+    else { throw unreadable }
+    // Of another recipe, and perhaps of another Legato: not to be read, but to be done again.
+    guard kept.key == key else { return nil }
+    guard let result = try? JSONDecoder().decode(CAMResult.self, from: bytes) else { throw unreadable }
+    return result
   }
 
   /// Nil where it was stopped.

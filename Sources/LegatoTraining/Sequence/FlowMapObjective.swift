@@ -30,19 +30,31 @@ public struct FlowMapObjective: TokenObjective {
   }
 
   /// Whether a batch of this stream has the distillation.
-  static func distils(_ random: RandomStream) -> Bool { random.spans.uniform(1)[0] < share }
+  static func distils(_ random: RandomStream) -> Bool {
+    RandomStream(seed: random.seed, stream: random.stream ^ 0x636f_696e).uniform(1)[0] < share
+  }
 
   /// `[items · positions]`.
   func distillation(
     _ model: ContinuousModel, z: Tensor, _ batch: TransformedBatch, on backend: any Backend,
     random: RandomStream
   ) -> Tensor {
+    let (slope, aim) = slopes(model, z: z, batch, on: backend, random: random)
+    let error = (slope - backend.detach(aim)).square()
+    return error.reshape([batch.items * batch.positions, batch.dimension]).mean(axis: 1)
+  }
+
+  /// ∂X/∂t, and what it is to be: the velocity at X; each `[items · positions, 1, D]`.
+  func slopes(
+    _ model: ContinuousModel, z: Tensor, _ batch: TransformedBatch, on backend: any Backend,
+    random: RandomStream
+  ) -> (slope: Tensor, aim: Tensor) {
     guard case .flowMap(let network) = model.sampler else {
       preconditionFailure("FlowMapObjective: the sampler is \(model.configuration.sampler.kind)")
     }
     let rows = batch.items * batch.positions
     // Drawn a little beyond both ends, so that one evaluation, from 0 to 1, is learned and not only what lies between.
-    let times = random.spans.uniform(1 + 2 * rows).dropFirst().map { min(max(1.2 * $0 - 0.1, 0), 1) }
+    let times = random.spans.times.uniform(2 * rows).map { min(max(1.2 * $0 - 0.1, 0), 1) }
     let pairs = zip(times.prefix(rows), times.suffix(rows))
     func column(_ values: [Float]) -> Tensor { backend.tensor(values, shape: [rows, 1, 1]) }
     let (s, t) = (column(pairs.map { min($0, $1) }), column(pairs.map { max($0, $1) }))
@@ -51,10 +63,7 @@ public struct FlowMapObjective: TokenObjective {
     let x = noise + (target - noise) * s
     let map = network.differentiated(x, t: s, span: span, z: z)
     let slope = map.derivative.map { map.value + span * $0 } ?? map.value
-    // Values alone pass on: no gradient goes into what is aimed at.
-    let aim = network(x + span * map.value, t: t, z: z)
-    let error = (slope - backend.tensor(aim.floats(), shape: aim.shape)).square()
-    return error.reshape([rows, batch.dimension]).mean(axis: 1)
+    return (slope, network(x + span * map.value, t: t, z: z))
   }
 }
 

@@ -14,7 +14,8 @@ public final class ClassifierTask: TrainingTask {
   public var dataFingerprint: String { data.fingerprint }
   public var representativeStep: Int { 1 }
   public var audioSecondsPerStep: Double { Double(recipe.batchSize) }
-  public var holdsOut: Bool { data.pieces[.validation]?.isEmpty == false }
+  /// Whether there are validation pieces of instruments that it knows.
+  public var holdsOut: Bool { data.pieces[.validation]?.contains { $0.instrument != nil } == true }
 
   /// Throws ``TrainingError`` where the corpus does not do, and what loading throws.
   public init(recipe: Recipe, settings: ClassifierRecipe, from package: NoteClassifierPackage?) throws {
@@ -109,7 +110,7 @@ public final class ClassifierTask: TrainingTask {
       losses: record.losses)
     let test = data.pieces[.test] ?? []
     let heldOut = data.pieces[.heldOutInstruments] ?? []
-    let pairs = zip(test, test.dropFirst(test.count / 2) + test.prefix(test.count / 2)).map { [$0, $1] }
+    let pairs = zip(test.prefix(test.count / 2), test.dropFirst(test.count / 2)).map { [$0, $1] }
     for (name, groups) in [
       ("held_out_pieces", test.map { [$0] }), ("held_out_pieces_in_pairs", pairs),
       ("held_out_instruments", heldOut.map { [$0] }),

@@ -37,7 +37,11 @@ public final class ModelTask: TrainingTask {
     // Of a style the model that it is learned on is a part of the data.
     settings.style == nil ? data.fingerprint : "\(whole.fingerprint) \(parent?.model.styleKey ?? "")"
   }
-  public var representativeStep: Int { 1 }
+  /// Not every step of a flow map has all parts of its loss.
+  public var representativeStep: Int {
+    guard objective is FlowMapObjective else { return 1 }
+    return (1...1000).first { FlowMapObjective.distils(stream("flow", $0)) } ?? 1
+  }
   public var audioSecondsPerStep: Double { Double(recipe.batchSize * frames) / codec.codec.frameRate }
 
   public init(
@@ -106,7 +110,9 @@ public final class ModelTask: TrainingTask {
   public var notes: [String] {
     var notes: [String] = []
     if !model.configuration.backbone.isCausal {
-      notes.append("a model that draws whole sequences cannot stream: there will be no samples")
+      notes.append(
+        "a model that draws whole sequences reads no past and cannot stream: transform, draws and time_per do nothing, and there will be no samples"
+      )
     }
     if heldOut == .train {
       notes.append(

@@ -39,7 +39,7 @@ struct NoteWindows: Sendable {
   /// - Throws: ``TrainingError`` and `CorpusError` where the corpus does not do.
   init(corpus: String, known: [NoteClassifierConfiguration.Instrument]?) throws {
     let rows = try CorpusManifest(folder: URL(fileURLWithPath: corpus)).rows
-    let render = "Render a corpus: legato corpus --hours 12 --maximum-minutes 1 --output \(corpus)."
+    let render = "Render a corpus: legato corpus --hours 12 --maximum-minutes 1 --output FOLDER, a new one."
     guard !rows.isEmpty else {
       throw TrainingError("\(corpus): there is no \(CorpusManifest.fileName) with pieces in it", render)
     }
@@ -69,6 +69,7 @@ struct NoteWindows: Sendable {
           "\(path): \(info.sampleRate) Hz; a classifier hears \(LogFrequencySpectrum.sampleRate) Hz", render)
       }
       let soundings = Composer(instrument: instrument, seed: row.seed).compose(seconds: composed).soundings
+        .filter { $0.end - $0.start >= Self.shortest }
       guard frames >= LogFrequencySpectrum.samples, !soundings.isEmpty else { continue }
       pieces[row.split, default: []].append(
         Piece(

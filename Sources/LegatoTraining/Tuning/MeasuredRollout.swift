@@ -66,9 +66,11 @@ package struct MeasuredRollout: Sendable {
       let session = Session(package, options: options, threads: threads)
       return { (session.next().channels, session.latents.latent) }
     }
-    // A sequence a stretch, where that is no longer than what was trained on at once (``ModelTask``).
-    let frames = min(Int((stretch * package.codec.codec.frameRate).rounded()), 3 * backbone.window)
-    let player = SequencePlayer(package, options: options, frames: max(1, frames), threads: threads)
+    // Sequences as long as training had them at least (``ModelTask``), and of each what a stretch takes.
+    let length = 3 * backbone.window
+    let played = min(Int((stretch * package.codec.codec.frameRate).rounded()), length)
+    let player = SequencePlayer(
+      package, options: options, length: length, played: max(1, played), threads: threads)
     return player.next
   }
 }

@@ -8,15 +8,18 @@ import LegatoTensor
 final class SequencePlayer {
   private let package: ModelPackage
   private let options: GenerationOptions
-  private let frames: Int
+  private let length: Int
+  private let played: Int
   private let engine: CPUEngine
   private var decoder: any StreamingDecoder
   private var latents: [Float] = []
   private var position = 0
 
-  /// - Parameter frames: latents of a sequence.
-  init(_ package: ModelPackage, options: GenerationOptions, frames: Int, threads: Int) {
-    (self.package, self.options, self.frames) = (package, options, frames)
+  /// - Parameters:
+  ///   - length: latents of a sequence.
+  ///   - played: how many of its first are played.
+  init(_ package: ModelPackage, options: GenerationOptions, length: Int, played: Int, threads: Int) {
+    (self.package, self.options, self.length, self.played) = (package, options, length, played)
     engine = CPUEngine(threads: threads)
     decoder = package.codec.codec.makeDecoder(engine: engine, stream: StreamState(engine: engine))
   }
@@ -25,13 +28,13 @@ final class SequencePlayer {
   func next() -> (channels: [[Float]], latent: [Float]) {
     let codec = package.codec.codec
     let (size, d) = (codec.samplesPerFrame, codec.latentDimension)
-    if position % frames == 0 {
+    if position % played == 0 {
       latents = package.model.sequence(
-        frames, steps: options.steps, temperature: options.temperature,
-        random: RandomStream(seed: options.seed, stream: UInt64(position / frames)), on: engine)
+        length, steps: options.steps, temperature: options.temperature,
+        random: RandomStream(seed: options.seed, stream: UInt64(position / played)), on: engine)
       decoder = codec.makeDecoder(engine: engine, stream: StreamState(engine: engine))
     }
-    let latent = Array(latents[position % frames * d..<(position % frames + 1) * d])
+    let latent = Array(latents[position % played * d..<(position % played + 1) * d])
     position += 1
     let samples = latent.withUnsafeBufferPointer { decoder.step($0) }
     return ((0..<codec.channels).map { Array(samples[$0 * size..<($0 + 1) * size]) }, latent)
