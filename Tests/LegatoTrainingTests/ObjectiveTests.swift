@@ -34,6 +34,33 @@ import Testing
 
   private static let random = RandomStream(seed: 4, stream: 1)
 
+  /// The gradients that a backward pass has left against differences of `loss`, along a direction of all weights.
+  private static func expectGradients(
+    of model: ContinuousModel, on torch: TorchBackend, loss: (ContinuousModel) throws -> Double
+  ) throws {
+    var slope = 0.0
+    let directions = try model.weights.map { weight -> [Float] in
+      let direction = RandomStream(seed: 6, name: weight.name).normal(weight.count)
+      // What a model without noise levels does not read has no gradient.
+      let gradient = try torch.gradient(of: weight) ?? [Float](repeating: 0, count: weight.count)
+      slope += zip(gradient, direction).reduce(0) { $0 + Double($1.0 * $1.1) }
+      return direction
+    }
+    func moved(_ step: Float) throws -> Double {
+      let weights = zip(model.weights, directions).map { weight, direction in
+        Weight(
+          name: weight.name, shape: weight.shape,
+          values: zip(weight.floats(), direction).map { $0 + step * $1 })
+      }
+      return try loss(
+        ContinuousModel(model.configuration, weights: NamedWeights(weights, origin: "a direction")))
+    }
+    let step: Float = 1e-3
+    let difference = try (moved(step) - moved(-step)) / Double(2 * step)
+    #expect(
+      abs(slope) > 0.01 && abs(difference - slope) < 0.02 * abs(slope) + 2e-3, "\(slope), \(difference)")
+  }
+
   private static func z(_ model: ContinuousModel, _ rows: Int, on backend: any Backend) -> Tensor {
     let width = model.configuration.backbone.width
     return backend.tensor(RandomStream(seed: 7, stream: 0).normal(rows * width), shape: [rows, 1, width])
@@ -189,28 +216,10 @@ import Testing
     for (a, b) in zip(ours, losses.floats()) { #expect(abs(a - b) <= 2e-4 * max(1, abs(b)), "\(a) and \(b)") }
     try torch.backward(losses.mean(axis: 0))
     let aim = objective.slopes(model, z: z(engine), batch, on: engine, random: Self.random).aim.floats()
-    var slope = 0.0
-    let directions = try model.weights.map { weight -> [Float] in
-      let direction = RandomStream(seed: 6, name: weight.name).normal(weight.count)
-      let gradient = try torch.gradient(of: weight) ?? [Float](repeating: 0, count: weight.count)
-      slope += zip(gradient, direction).reduce(0) { $0 + Double($1.0 * $1.1) }
-      return direction
-    }
-    func moved(_ step: Float) throws -> Double {
-      let weights = zip(model.weights, directions).map { weight, direction in
-        Weight(
-          name: weight.name, shape: weight.shape,
-          values: zip(weight.floats(), direction).map { $0 + step * $1 })
-      }
-      let model = try ContinuousModel(
-        model.configuration, weights: NamedWeights(weights, origin: "a direction"))
+    try Self.expectGradients(of: model, on: torch) { model in
       let found = objective.slopes(model, z: z(engine), batch, on: engine, random: Self.random).slope.floats()
       return zip(found, aim).reduce(0) { $0 + Double(($1.0 - $1.1) * ($1.0 - $1.1)) } / Double(found.count)
     }
-    let step: Float = 1e-3
-    let difference = try (moved(step) - moved(-step)) / Double(2 * step)
-    #expect(
-      abs(slope) > 0.01 && abs(difference - slope) < 0.02 * abs(slope) + 2e-3, "\(slope), \(difference)")
   }
 
   /// Learned from a normal variable, one evaluation draws it. A flow's one step, from the same noise, leads towards its mean.
@@ -268,27 +277,6 @@ import Testing
     }
     try torch.makeTrainable(model.weights)
     try torch.backward(loss(model, on: torch))
-    var slope = 0.0
-    let directions = try model.weights.map { weight -> [Float] in
-      let direction = RandomStream(seed: 6, name: weight.name).normal(weight.count)
-      // What a model without noise levels does not read has no gradient.
-      let gradient = try torch.gradient(of: weight) ?? [Float](repeating: 0, count: weight.count)
-      slope += zip(gradient, direction).reduce(0) { $0 + Double($1.0 * $1.1) }
-      return direction
-    }
-    func moved(_ step: Float) throws -> Double {
-      let weights = zip(model.weights, directions).map { weight, direction in
-        Weight(
-          name: weight.name, shape: weight.shape,
-          values: zip(weight.floats(), direction).map { $0 + step * $1 })
-      }
-      let model = try ContinuousModel(
-        model.configuration, weights: NamedWeights(weights, origin: "a direction"))
-      return Double(loss(model, on: CPUEngine(threads: 1)).floats()[0])
-    }
-    let step: Float = 1e-3
-    let difference = try (moved(step) - moved(-step)) / Double(2 * step)
-    #expect(
-      abs(slope) > 0.01 && abs(difference - slope) < 0.02 * abs(slope) + 2e-3, "\(slope), \(difference)")
+    try Self.expectGradients(of: model, on: torch) { Double(loss($0, on: CPUEngine(threads: 1)).floats()[0]) }
   }
 }
