@@ -5,7 +5,7 @@
 /// eight Euler steps leave 15 to 28 % of it out (`FlowScheduleTests`). A model that reads its own draws compounds that
 /// loss: its music grows quieter and plainer than what it learned.
 public struct FlowSchedule: Sendable, Hashable {
-  /// One evaluation of the velocity.
+  /// One evaluation of the velocity, or of a mean one.
   public struct Evaluation: Sendable, Hashable {
     /// Where on the path from noise, 0, to data, 1.
     public var time: Float

@@ -41,7 +41,7 @@ public struct SamplerNetwork: Sendable {
   ///
   /// - Parameter span: how far a flow map leads, `[R, M, 1]`; nil for nowhere, which is the velocity.
   public func callAsFunction(_ x: Tensor, t: Tensor, span: Tensor? = nil, z: Tensor) -> Tensor {
-    self(x, modulations: modulations(embedding(ofTime: t, span: span ?? t * 0) + condition(z)))
+    self(x, modulations: modulations(embedding(ofTime: t, span: span) + condition(z)))
   }
 
   /// What a flow map says, as above, with its derivative in the span.
@@ -63,8 +63,8 @@ public struct SamplerNetwork: Sendable {
   // the sampler's, are read once a draw instead of once a step.
 
   /// What stands for a time and, in a flow map, for how far it leads: t, span `[..., 1]` → `[..., width]`.
-  public func embedding(ofTime t: Tensor, span: Tensor) -> Tensor {
-    self.span.map { time(t) + $0(span) } ?? time(t)
+  public func embedding(ofTime t: Tensor, span: Tensor? = nil) -> Tensor {
+    self.span.map { time(t) + $0(span ?? t * 0) } ?? time(t)
   }
 
   /// What stands for a position: z `[..., H]` → `[..., width]`.

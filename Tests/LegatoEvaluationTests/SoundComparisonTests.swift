@@ -214,7 +214,7 @@ private struct PairEmbedder: AudioEmbedder {
     #expect(page.contains("default-src 'none'") && page.contains("prefers-color-scheme: dark"))
     #expect(page.contains("a &amp; &quot;b&quot; &lt;c&gt;") && page.contains("data/&lt;held&gt;"))
     #expect(page.contains("&lt;script&gt;alert(&#39;x&#39;)"))
-    #expect(HTML.escaped("\"\u{301}<\u{fe0f}").unicodeScalars.allSatisfy { $0 != "\"" && $0 != "<" })
+    #expect("\"\u{301}<\u{fe0f}".escapedForMarkup.unicodeScalars.allSatisfy { $0 != "\"" && $0 != "<" })
     #expect(page.contains("<audio") && page.contains("data:image/png;base64,"))
     #expect(page.contains("data:image/svg+xml;base64,") && page.contains("Kernel audio distance"))
     // The player's file: 44 bytes of header, two a sample, and the samples themselves.

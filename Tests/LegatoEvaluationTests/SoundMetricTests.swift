@@ -135,6 +135,23 @@ import Testing
     }
   }
 
+  /// Without one row, a part that did not hold it is the same part: a jackknife sees what it leaves out, and no other draw.
+  @Test func partsAreInCommon() throws {
+    let reference = try #require(FrechetRows.Reference(normalRows(2000, 4, seed: 1), dimension: 4))
+    let rows = FrechetRows(normalRows(1200, 4, seed: 2), reference: reference)
+    for replacing in [false, true] {
+      func first(without left: Int?) throws -> Double {
+        let fit = FrechetExtrapolation(
+          rows, of: (0..<1200).filter { $0 != left }, withReplacement: replacing)
+        return try #require(fit?.points.first).value
+      }
+      let whole = try first(without: nil)
+      let same = try (0..<20).filter { try first(without: $0) == whole }.count
+      // 500 of 1200 rows are in the first part.
+      #expect((4...18).contains(same), "\(same)")
+    }
+  }
+
   @Test func mayBeNegative() throws {
     // All rows of the reference itself: 0 at the end of the line, which goes on falling.
     let rows = normalRows(1200, 8, seed: 3)

@@ -126,6 +126,18 @@ import Testing
     }
   }
 
+  /// Saved states name their model by this text: a new setting that a model does not use must not change it.
+  @Test func statesOfBeforeAreStillTheirModels() throws {
+    var sizes = try #require(ContinuousModelConfiguration.preset("tiny"))
+    let before =
+      "ContinuousModelConfiguration(latentDimension: 16, backbone: LegatoModels.BackboneConfiguration(width: 64, layers: 2, "
+      + "heads: 2, feedForward: 256, window: 16, sinks: 4, readsNoiseLevel: false), sampler: "
+      + "LegatoModels.SamplerConfiguration(kind: LegatoModels.SamplerKind.flow, width: 64, blocks: 2, modes: 32))"
+    #expect(sizes.identity == before)
+    sizes.backbone.shortContext = ShortContextConfiguration()
+    #expect(sizes.identity != before)
+  }
+
   @Test func configurationsAreWrittenAsBefore() throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = .sortedKeys

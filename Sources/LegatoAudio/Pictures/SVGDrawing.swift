@@ -66,7 +66,7 @@ struct SVGDrawing: Drawing {
     let font = size == .title ? "font-size=\"17\" font-weight=\"600\"" : "font-size=\"14\""
     elements.append(
       "<text \(place) \(font) text-anchor=\"\(anchor.rawValue)\" fill=\"\(Self.color(color))\"\(turn)>"
-        + "\(Self.escaped(text))</text>")
+        + "\(text.escapedForMarkup)</text>")
   }
 
   /// The attribute that cuts an element at `clip`; each rectangle is defined once.
@@ -87,20 +87,5 @@ struct SVGDrawing: Drawing {
 
   private static func opacity(_ opacity: Double) -> String {
     opacity < 1 ? " fill-opacity=\"\(number(opacity))\"" : ""
-  }
-
-  private static func escaped(_ text: String) -> String {
-    var result = ""
-    // By scalars: a mark that combines with a bracket or a quote does not hide it.
-    for scalar in text.unicodeScalars {
-      switch scalar {
-      case "&": result += "&amp;"
-      case "<": result += "&lt;"
-      case ">": result += "&gt;"
-      case "\"": result += "&quot;"
-      default: result.unicodeScalars.append(scalar)
-      }
-    }
-    return result
   }
 }

@@ -35,7 +35,10 @@ enum EmbedderChoice: String, CaseIterable, Sendable, ExpressibleByArgument {
       return PreparedEmbedder(workers: threads) { PatchEmbedder(embedding, engine: CPUEngine(threads: 1)) }
     case .latents:
       let package = try CodecPackage(path: PackageLocation.findCodec(weights))
-      return PreparedEmbedder(workers: threads) { try LatentEmbedder(package, engine: CPUEngine(threads: 1)) }
+      let digest = try package.sha256()
+      return PreparedEmbedder(workers: threads) {
+        LatentEmbedder(package, digest: digest, engine: CPUEngine(threads: 1))
+      }
     case .classifier:
       let package = try NoteClassifierPackage(path: weights ?? PackageLocation.findClassifier())
       return PreparedEmbedder(workers: threads) { ClassifierEmbedder(package, engine: CPUEngine(threads: 1)) }

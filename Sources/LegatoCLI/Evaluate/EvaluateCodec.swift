@@ -126,7 +126,7 @@ private struct CodecEvaluation: Encodable {
       let magnitude = Estimate(meanOf: results.map(\.logMagnitude))
     else { throw CommandError("\(list.source): there are no recordings in it") }
     codec = package.configuration.name
-    weights = try SafetensorsFile(path: package.path + "/codec.safetensors").sha256()
+    weights = try package.sha256()
     (recordings, seconds) = (results.count, results.reduce(0) { $0 + $1.seconds })
     (melDistance, logMagnitude, self.results) = (mel, magnitude, results)
     spectralConvergence = Estimate(meanOf: results.compactMap(\.spectralConvergence))

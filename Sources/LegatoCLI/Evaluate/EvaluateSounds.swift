@@ -107,7 +107,7 @@ struct EvaluateSounds: ParsableCommand {
             package, options, seconds: Double(DurationText.seconds(duration) ?? 0), label: name.label,
             threads: threads.value, style: style))
         description.generation = "\(count) seeds from \(seed) on, \(duration) each; \(Self.text(options))"
-        description.weights = try SafetensorsFile(path: package.path + "/model.safetensors").sha256()
+        description.weights = try package.sha256()
       } else {
         candidates.append(
           try SoundFiles(label: name.label, source: name.path, splits: [], keepsCopies: true))

@@ -26,15 +26,8 @@ public final class ClassifierEmbedder: AudioEmbedder {
   }
 
   public func embed(_ sound: AudioBuffer) throws -> EmbeddedSound {
-    guard sound.frameCount > 0, sound.channelCount > 0 else {
-      throw EvaluationError("there is no sound to embed; give recordings that are not empty")
-    }
-    guard sound.channels.allSatisfy({ $0.allSatisfy(\.isFinite) }) else {
-      throw EvaluationError("the sound holds values that are no numbers; render it again")
-    }
     let size = LogFrequencySpectrum.samples
-    var samples = try sound.converted(toChannels: 1).resampled(to: LogFrequencySpectrum.sampleRate).channels[
-      0]
+    var samples = try sound.heard(by: details.name, at: LogFrequencySpectrum.sampleRate)
     let windows = max(1, (samples.count + size / 2) / size)
     samples.removeLast(max(0, samples.count - windows * size))
     samples += repeatElement(0, count: windows * size - samples.count)

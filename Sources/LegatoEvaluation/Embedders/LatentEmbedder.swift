@@ -9,13 +9,13 @@ public final class LatentEmbedder: AudioEmbedder {
   private let codec: SpectralCodec
   private let engine: CPUEngine
 
-  /// - Throws: a safetensors error where the package's weights cannot be read.
-  public init(_ package: CodecPackage, engine: CPUEngine) throws {
+  /// - Parameter digest: ``CodecPackage/sha256()``, read once for any number of embedders.
+  public init(_ package: CodecPackage, digest: String, engine: CPUEngine) {
     (codec, self.engine) = (package.codec, engine)
     let seconds = 1 / codec.frameRate
     details = EmbedderDetails(
-      name: "latents", weights: try SafetensorsFile(path: package.path + "/codec.safetensors").sha256(),
-      sampleRate: codec.sampleRate, dimension: codec.latentDimension, window: seconds, hop: seconds,
+      name: "latents", weights: digest, sampleRate: codec.sampleRate, dimension: codec.latentDimension,
+      window: seconds, hop: seconds,
       preparation:
         "latents of the codec \(package.configuration.name), encoder \(package.hash), normalised by its statistics; "
         + "\(codec.channels) channels, resampled by soxr VHQ; the last incomplete latent is dropped")

@@ -62,7 +62,7 @@ struct MelFrontEnd {
 }
 
 extension AudioBuffer {
-  /// Mean of the channels at another rate: what published embedders hear. Throws ``EvaluationError`` for sound that
+  /// Mean of the channels at another rate: what embedders hear. Throws ``EvaluationError`` for sound that
   /// cannot be embedded, and where resampling fails.
   func heard(by embedder: String, at rate: Int) throws -> [Float] {
     guard frameCount > 0 else { throw EvaluationError("\(embedder): there is no sound to embed") }

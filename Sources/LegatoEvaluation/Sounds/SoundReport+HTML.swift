@@ -24,11 +24,11 @@ extension SoundReport {
       <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; media-src data:; \
       style-src 'unsafe-inline'">
       <meta name="viewport" content="width=device-width, initial-scale=1">
-      <title>Sounds against \(HTML.escaped(reference.source))</title>
+      <title>Sounds against \(reference.source.escapedForMarkup)</title>
       <style>\(HTML.style)</style>
       </head>
       <body>
-      <h1>Sounds against \(HTML.escaped(reference.source))</h1>
+      <h1>Sounds against \(reference.source.escapedForMarkup)</h1>
       \(HTML.list(warnings, class: "warnings"))
       \(sources)
       \(Self.players(excerpts))
@@ -60,11 +60,11 @@ extension SoundReport {
 
   private static func section(_ details: EmbedderDetails, _ tables: [MetricTable]) -> String {
     var parts = [
-      "<section>", "<h2>\(HTML.escaped(details.name))</h2>", "<p>\(HTML.escaped(details.text))</p>",
+      "<section>", "<h2>\(details.name.escapedForMarkup)</h2>", "<p>\(details.text.escapedForMarkup)</p>",
     ]
     for table in tables {
       parts += [
-        "<h3>\(HTML.escaped(table.title))</h3>", "<p>\(HTML.escaped(table.metric.note))</p>",
+        "<h3>\(table.title.escapedForMarkup)</h3>", "<p>\(table.metric.note.escapedForMarkup)</p>",
         "<p>Reference: \(table.reference.pieces) sounds, \(table.reference.rows) vectors of \(details.dimension) dimensions.</p>",
         HTML.table(MetricTable.columns, table.cells), HTML.list(table.remarks, class: "remarks"),
       ]
@@ -81,12 +81,12 @@ extension SoundReport {
       let cells = excerpts.map { set -> String in
         guard row < set.sounds.count else { return "<td></td>" }
         let (name, sound) = set.sounds[row]
-        return "<td>\(HTML.escaped(name))<br>" + HTML.picture(png: picture.png(sound), of: name)
+        return "<td>\(name.escapedForMarkup)<br>" + HTML.picture(png: picture.png(sound), of: name)
           + "<br><audio controls preload=\"none\" src=\"\(HTML.wav(sound))\"></audio></td>"
       }
       return "<tr>" + cells.joined() + "</tr>"
     }
-    let heads = excerpts.map { "<th>\(HTML.escaped($0.label))</th>" }.joined()
+    let heads = excerpts.map { "<th>\($0.label.escapedForMarkup)</th>" }.joined()
     return
       "<h2>To hear</h2>\n<div class=\"wide\"><table><tr>\(heads)</tr>\n\(body.joined(separator: "\n"))</table></div>"
   }
@@ -128,23 +128,9 @@ enum HTML {
     footer { margin-top: 2rem; border-top: 1px solid var(--line); padding-top: .5rem; }
     """
 
-  static func escaped(_ text: String) -> String {
-    // By scalars: a mark that combines with a bracket or a quote does not hide it.
-    text.unicodeScalars.reduce(into: "") { result, scalar in
-      switch scalar {
-      case "&": result += "&amp;"
-      case "<": result += "&lt;"
-      case ">": result += "&gt;"
-      case "\"": result += "&quot;"
-      case "'": result += "&#39;"
-      default: result.unicodeScalars.append(scalar)
-      }
-    }
-  }
-
   static func table(_ heads: [String], _ rows: [[String]]) -> String {
     func row(_ cells: [String], _ tag: String) -> String {
-      "<tr>" + cells.map { "<\(tag)>\(escaped($0))</\(tag)>" }.joined() + "</tr>"
+      "<tr>" + cells.map { "<\(tag)>\($0.escapedForMarkup)</\(tag)>" }.joined() + "</tr>"
     }
     return "<div class=\"wide\"><table>"
       + ([row(heads, "th")] + rows.map { row($0, "td") }).joined(separator: "\n")
@@ -153,7 +139,7 @@ enum HTML {
 
   static func list(_ items: [String], class name: String) -> String {
     items.isEmpty
-      ? "" : "<ul class=\"\(name)\">" + items.map { "<li>\(escaped($0))</li>" }.joined() + "</ul>"
+      ? "" : "<ul class=\"\(name)\">" + items.map { "<li>\($0.escapedForMarkup)</li>" }.joined() + "</ul>"
   }
 
   static func picture(svg: String, of name: String) -> String {
@@ -163,7 +149,7 @@ enum HTML {
   static func picture(png: [UInt8], of name: String) -> String { picture("image/png", png, name) }
 
   private static func picture(_ kind: String, _ bytes: [UInt8], _ name: String) -> String {
-    "<img alt=\"\(escaped(name))\" src=\"\(data(kind, bytes))\">"
+    "<img alt=\"\(name.escapedForMarkup)\" src=\"\(data(kind, bytes))\">"
   }
 
   private static func data(_ kind: String, _ bytes: [UInt8]) -> String {

@@ -20,10 +20,17 @@ extension ContinuousModel {
   /// Tells a model from others of its size. A few words of each weight do: training changes all of them.
   package var fingerprint: UInt64 {
     var fingerprint = Fingerprint()
-    // What models of before did not have is left out where it is not there: states of before are still theirs.
-    fingerprint.mix(
-      "\(configuration)".split(separator: ", shortContext: nil, isCausal: true").joined())
+    fingerprint.mix(configuration.identity)
     for weight in weights { fingerprint.mix(weight, words: 64) }
     return fingerprint.value
+  }
+}
+
+extension ContinuousModelConfiguration {
+  /// The sizes in words that saved states of streams depend on: what models of before did not have is left out where it is not there.
+  var identity: String {
+    [", shortContext: nil, isCausal: true", ", codebooks: 8, codes: 256"].reduce("\(self)") {
+      $0.split(separator: $1).joined()
+    }
   }
 }

@@ -78,6 +78,9 @@ public struct ModelPackage: Sendable {
     }
   }
 
+  /// SHA-256 of the model's file of weights, 64 lower-case hexadecimal digits. Throws where it cannot be read.
+  public func sha256() throws -> String { try SafetensorsFile(path: path + "/model.safetensors").sha256() }
+
   /// Bytes of all weights.
   public var weightByteCount: Int { (model.weights + codec.codec.weights).reduce(0) { $0 + $1.byteCount } }
 
@@ -137,6 +140,9 @@ public struct CodecPackage: Sendable {
     card = (try? String(contentsOf: URL(fileURLWithPath: path + "/README.md"), encoding: .utf8)) ?? ""
     hash = Self.hash(of: codec, configuration.converted)
   }
+
+  /// SHA-256 of the file of weights, decoder included, 64 lower-case hexadecimal digits. Throws where it cannot be read.
+  public func sha256() throws -> String { try SafetensorsFile(path: path + "/codec.safetensors").sha256() }
 
   /// A package in memory.
   public init(codec: SpectralCodec, configuration: CodecConfigurationFile, card: String = "") {
