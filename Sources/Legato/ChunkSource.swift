@@ -84,10 +84,8 @@ public final class ChunkSource {
   /// Throws ``GenerationError`` where the snapshot belongs to another package; nothing is changed then.
   func restore(_ snapshot: Snapshot) throws {
     var limiter = limiter
-    let (latents, delay) = (snapshot.session.latents, session.package.codec.codec.delay)
     guard limiter.restore(snapshot.limiter), snapshot.lead <= limiter.latency,
-      snapshot.session.pending <= delay, latents.latent.count == session.latents.dimension,
-      latents.latent.allSatisfy(\.isFinite)
+      snapshot.session.pending <= session.leadSamples, session.latents.accepts(snapshot.session.latents)
     else { throw GenerationError("the saved state is damaged, or belongs to another package") }
     try session.restore(snapshot.session)
     self.limiter = limiter

@@ -33,7 +33,7 @@ public final class LatentStream {
   private var prepared: PreparedStyle?
 
   /// Normalised latents have variance 1: beyond this a value is no music.
-  private static let limit: Float = 24
+  static let limit: Float = 24
   /// Where a stream begins anew, 16 months after it began at 25 latents a second: plans count positions in 32 bits, prompts included.
   static let mostPositions = 1 << 30
 
@@ -50,8 +50,8 @@ public final class LatentStream {
     alone = [core]
     dimension = runner.model.configuration.latentDimension
     fingerprint = runner.model.fingerprint
-    start = [Float](repeating: 0, count: dimension)
-    checkpoint = ([Float](repeating: 0, count: dimension), 0)
+    start = [Float](repeating: 0, count: runner.model.configuration.inputDimension)
+    checkpoint = ([Float](repeating: 0, count: core.latent.count), 0)
     takeStyle()
     saveCheckpoint()
   }
@@ -59,8 +59,8 @@ public final class LatentStream {
   /// Latents drawn or fed since the start.
   public var position: Int { core.position }
 
-  /// The latent drawn or fed last, `[dimension]`, normalised: what the next is made from.
-  public var latent: [Float] { Array(core.latent) }
+  /// The latent drawn or fed last, `[dimension]`, normalised: what the next is made from. Of codes the last that is complete.
+  public var latent: [Float] { Array(core.decodable) }
 
   /// Draws the next latent, `[dimension]`, normalised; valid until the next call.
   public func next() -> UnsafeBufferPointer<Float> {
@@ -78,7 +78,7 @@ public final class LatentStream {
   /// After a draw: takes what was drawn, or draws again where it is no music.
   func finish() -> UnsafeBufferPointer<Float> {
     var attempts = 0
-    while !core.drawn.allSatisfy({ abs($0) < Self.limit }) {
+    while !core.isSound {
       recoveries += 1
       attempts += 1
       recover(completely: attempts > 3)
@@ -86,13 +86,13 @@ public final class LatentStream {
         // Weights that cannot draw a finite latent give silence, not noise.
         core.latent.update(repeating: 0)
         failures += 1
-        return UnsafeBufferPointer(core.latent)
+        return core.decodable
       }
       runner.advance(alone)
     }
     _ = core.latent.update(from: core.drawn)
     core.position += 1
-    return UnsafeBufferPointer(core.latent)
+    return core.decodable
   }
 
   /// Feeds latents of a recording, `[count, dimension]`, normalised, as if they had been drawn.
@@ -117,6 +117,9 @@ public final class LatentStream {
 
   /// Throws ``GenerationError`` where ``feed(_:)`` would.
   func check(_ given: UnsafeBufferPointer<Float>) throws {
+    guard runner.model.configuration.sampler.kind != .codes else {
+      throw GenerationError("a model of codes cannot continue a recording; use one of continuous latents")
+    }
     guard given.allSatisfy({ abs($0) < Self.limit }) else {
       throw GenerationError(
         "the recording cannot be encoded: its level is far above ±1, or the codec does not fit it")
@@ -129,11 +132,9 @@ public final class LatentStream {
     if !prepared.fits { core.options.style = nil }
     runner.set(sinks: prepared.sinks, slot: core.slot)
     // Value by value: sharing the storage would allocate at the next write, when nothing may.
-    for index in 0..<dimension {
-      start[index] = prepared.start[index]
-      if checkpoint.position == 0 { checkpoint.latent[index] = start[index] }
-      if core.position == 0 { core.latent[index] = start[index] }
-    }
+    for index in start.indices { start[index] = prepared.start[index] }
+    if core.position == 0 { core.begin(with: start) }
+    if checkpoint.position == 0 { saveCheckpoint() }
   }
 
   /// Sets options without allocation, whatever their style: it was prepared before.
@@ -159,14 +160,14 @@ public final class LatentStream {
   }
 
   private func saveCheckpoint() {
-    for index in 0..<dimension { checkpoint.latent[index] = core.latent[index] }
+    for index in checkpoint.latent.indices { checkpoint.latent[index] = core.latent[index] }
     checkpoint.position = core.position
   }
 
   private func recover(completely: Bool) {
     if completely {
       runner.state.reset(slot: core.slot)
-      _ = core.latent.update(fromContentsOf: start)
+      core.begin(with: start)
       core.position = 0
       saveCheckpoint()
       return
@@ -180,7 +181,7 @@ extension LatentStream {
   /// Bytes of the stream's state.
   var stateByteCount: Int { runner.state.byteCount }
   /// Bytes of what stands beside it: latents, noise and the table of times.
-  var bufferByteCount: Int { (6 * dimension + core.times.count) * MemoryLayout<Float>.stride }
+  var bufferByteCount: Int { (6 * core.latent.count + core.times.count) * MemoryLayout<Float>.stride }
 }
 
 // MARK: - Saving
@@ -197,19 +198,27 @@ extension LatentStream {
 
   public func save() -> Snapshot {
     Snapshot(
-      fingerprint: fingerprint, state: runner.state.save(slot: core.slot), latent: latent, position: position,
+      fingerprint: fingerprint, state: runner.state.save(slot: core.slot), latent: Array(core.latent),
+      position: position,
       draws: core.draws)
   }
 
+  /// Whether what was drawn last can be gone on from.
+  func accepts(_ snapshot: Snapshot) -> Bool { core.accepts(snapshot.latent) }
+
   /// Throws ``GenerationError`` where the snapshot belongs to another model.
   public func restore(_ snapshot: Snapshot) throws {
-    guard snapshot.fingerprint == fingerprint, snapshot.latent.count == dimension,
+    guard snapshot.fingerprint == fingerprint, core.accepts(snapshot.latent),
       (0...Self.mostPositions).contains(snapshot.position), snapshot.draws >= 0,
       runner.state.restore(snapshot.state, slot: core.slot)
     else {
       throw GenerationError("the saved state belongs to another model, or is damaged")
     }
-    _ = core.latent.update(fromContentsOf: snapshot.position == 0 ? start : snapshot.latent)
+    if snapshot.position == 0 {
+      core.begin(with: start)
+    } else {
+      _ = core.latent.update(fromContentsOf: snapshot.latent)
+    }
     core.position = snapshot.position
     core.draws = snapshot.draws
     saveCheckpoint()

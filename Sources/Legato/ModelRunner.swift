@@ -37,6 +37,7 @@ final class ModelRunner {
       case .flow(let network), .flowMap(let network), .diffusion(let network):
         NetworkDrawing(network, of: model, engine: engine)
       case .mixture(let mixture): MixtureDrawing(mixture)
+      case .codes(let codes): CodeDrawing(codes)
       }
   }
 
@@ -67,7 +68,7 @@ final class ModelRunner {
   /// What a draw needs to know of each stream's position (``Sampler/conditions(of:)``), row after row; valid until the next call.
   func think(_ streams: [StreamCore]) -> UnsafeBufferPointer<Float> {
     let plan = backbone(batch: streams.count)
-    let dimension = model.configuration.latentDimension
+    let dimension = model.configuration.inputDimension
     for (row, stream) in streams.enumerated() {
       let columns = row * dimension..<(row + 1) * dimension
       stream.writeInput(
@@ -95,7 +96,7 @@ final class ModelRunner {
     _ stream: StreamCore, count: Int,
     write: (Int, UnsafeMutableBufferPointer<Float>, UnsafeMutableBufferPointer<Float>?, inout Float) -> Void
   ) {
-    let dimension = model.configuration.latentDimension
+    let dimension = model.configuration.inputDimension
     guard count > 0 else { return }
     // In equal parts: weights are read once a part, however short it is. Plans of other lengths are let go.
     let parts = (count - 1) / Self.mostPrefilled + 1
@@ -131,7 +132,7 @@ final class ModelRunner {
   private func record(
     batch: Int, length: Int, rounding: Bool = false, _ finish: (Tensor) -> Tensor
   ) -> Plan {
-    let latents = PlanInput([batch, length, model.configuration.latentDimension])
+    let latents = PlanInput([batch, length, model.configuration.inputDimension])
     let isTwice = model.backbone.readsClean
     return engine.record(
       inputs: [

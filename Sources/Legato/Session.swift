@@ -19,7 +19,7 @@ public final class Session {
   let group: SessionGroup
   let slot: Int
   private let slots: [Int32]
-  /// Samples still to be dropped: the decoder lags by its delay.
+  /// Samples still to be dropped: the decoder lags by its delay, and codes by theirs.
   private var pending: Int
   /// Index of the latent that the last frame was made from.
   private(set) var lastFrame = 0
@@ -39,6 +39,11 @@ public final class Session {
   public var channels: Int { package.codec.codec.channels }
   /// Samples of one frame, in each channel.
   public var samplesPerFrame: Int { package.codec.codec.samplesPerFrame }
+  /// Samples before the first that is heard.
+  var leadSamples: Int {
+    guard case .codes(let codes) = package.model.sampler else { return package.codec.codec.delay }
+    return package.codec.codec.delay + codes.delay * samplesPerFrame
+  }
   var engine: CPUEngine { group.engine }
   var decoderState: StreamState { group.decoderState }
 
@@ -61,7 +66,8 @@ public final class Session {
     latents = LatentStream(runner: group.runner, slot: slot, options: options)
     group.decoderState.touch(slot: slot)
     group.decoderState.reset(slot: slot)
-    pending = group.package.codec.codec.delay
+    pending = 0
+    pending = leadSamples
   }
 
   /// "avx512-bf16", "avx512-vnni", "avx512", "avx2", "neon-dot", "neon", "scalar".

@@ -12,7 +12,7 @@ final class StreamCore {
   var options: GenerationOptions
   /// Latents drawn or fed since the start.
   var position = 0
-  /// The latent drawn or fed last, `[dimension]`, normalised: what the next is made from.
+  /// The latent drawn or fed last, `[dimension]`, normalised: what the next is made from. Of codes those of the last positions (``CodeSampler``).
   let latent: UnsafeMutableBufferPointer<Float>
   /// The latent that is being drawn, and where the present interval of its flow began.
   let drawn: UnsafeMutableBufferPointer<Float>
@@ -26,7 +26,13 @@ final class StreamCore {
   let slot: Int
   let runner: ModelRunner
 
+  /// What stands before the first latent, where that is no latent: of codes.
+  let start: UnsafeMutableBufferPointer<Float>
+  /// The newest latent that is complete, of codes.
+  private let sounding: UnsafeMutableBufferPointer<Float>
+
   private let kind: SamplerKind
+  private let codes: CodeSampler?
   private let noise: UnsafeMutableBufferPointer<Float>
 
   init(runner: ModelRunner, slot: Int, options: GenerationOptions) {
@@ -35,18 +41,22 @@ final class StreamCore {
     self.options = options
     kind = runner.model.configuration.sampler.kind
     schedule = DrawSchedule(kind, count: options.steps)
-    let dimension = runner.model.configuration.latentDimension
+    let sizes = runner.model.configuration
+    if case .codes(let sampler) = runner.model.sampler { codes = sampler } else { codes = nil }
+    let dimension = codes?.streamDimension ?? sizes.latentDimension
     func zeros(_ count: Int) -> UnsafeMutableBufferPointer<Float> {
       let buffer = UnsafeMutableBufferPointer<Float>.allocate(capacity: count)
       buffer.initialize(repeating: 0)
       return buffer
     }
     (latent, drawn, origin, noise) = (zeros(dimension), zeros(dimension), zeros(dimension), zeros(dimension))
+    (start, sounding) =
+      codes == nil ? (zeros(0), zeros(0)) : (zeros(sizes.inputDimension), zeros(sizes.latentDimension))
     times = zeros(NetworkDrawing.mostRows * (runner.model.sampler.network?.configuration.width ?? 0))
   }
 
   deinit {
-    for buffer in [latent, drawn, origin, noise, times] { buffer.deallocate() }
+    for buffer in [latent, drawn, origin, noise, start, sounding, times] { buffer.deallocate() }
     runner.giveBack(slot: slot)
   }
 
@@ -65,6 +75,12 @@ final class StreamCore {
     to input: UnsafeMutableBufferPointer<Float>, clean: UnsafeMutableBufferPointer<Float>?,
     level: inout Float
   ) {
+    if let codes {
+      if position == 0 { _ = input.update(from: start) } else { codes.expand(latent, to: input) }
+      _ = clean?.update(from: input)
+      level = 0
+      return
+    }
     // What stands before the first latent is learned, and was never noised in training.
     let factors = self.factors
     let share = position == 0 ? 0 : min(1, options.contextNoise * factors.contextNoise)
@@ -81,7 +97,7 @@ final class StreamCore {
   func startDraw() {
     schedule = DrawSchedule(kind, count: options.steps)
     random(purpose: 1).normal(into: drawn, from: draws * drawn.count)
-    if kind == .flow || kind == .flowMap {
+    if schedule.move(0) != nil {
       let temperature = self.temperature
       for index in drawn.indices { drawn[index] *= temperature }
       _ = origin.update(from: drawn)
@@ -94,30 +110,22 @@ final class StreamCore {
     _ index: Int, x: UnsafeMutableBufferPointer<Float>, origin: UnsafeMutableBufferPointer<Float>
   ) -> Float {
     _ = x.update(from: drawn)
-    switch schedule {
-    case .flow(let flow):
-      _ = origin.update(from: self.origin)
-      return flow[index].gain
-    case .flowMap:
-      _ = origin.update(from: drawn)
-      return schedule.span
-    case .diffusion, .none:
+    guard let move = schedule.move(index) else {
       origin.update(repeating: 0)
       return 1
     }
+    _ = origin.update(from: self.origin)
+    return move.gain
   }
 
   /// Goes on with what an evaluation came to.
   func takeEvaluation(_ index: Int, _ moved: UnsafeBufferPointer<Float>) {
-    switch schedule {
-    case .flow(let flow):
+    if let move = schedule.move(index) {
       _ = drawn.update(from: moved)
-      if flow[index].endsInterval { _ = origin.update(from: drawn) }
-    case .flowMap: _ = drawn.update(from: moved)
-    case .diffusion(let diffusion):
+      if move.endsInterval { _ = origin.update(from: drawn) }
+    } else if case .diffusion(let diffusion) = schedule {
       random(purpose: 2).normal(into: noise, from: (draws * DiffusionSchedule.steps + index) * noise.count)
       diffusion.advance(drawn, at: index, found: moved, fresh: noise, temperature: temperature)
-    case .none: break
     }
   }
 
@@ -125,6 +133,42 @@ final class StreamCore {
   func draw(from sampler: MixtureSampler, _ parameters: UnsafeBufferPointer<Float>) {
     let position = Float(random(purpose: 2).words(at: UInt64(draws)).0 >> 8) / Float(1 << 24)
     sampler.draw(parameters, position: position, temperature: temperature, noise: drawn)
+  }
+
+  /// Draws codes.
+  func draw(from sampler: CodeSampler, _ logits: UnsafeBufferPointer<Float>) {
+    let random = random(purpose: 2)
+    sampler.draw(
+      logits, after: UnsafeBufferPointer(latent), position: position, temperature: temperature,
+      uniform: { Float(random.words(at: UInt64(draws * sampler.codebooks + $0)).0 >> 8) / Float(1 << 24) },
+      to: drawn)
+  }
+
+  /// Whether what was drawn is music, as far as its numbers say: normalised latents have variance 1.
+  var isSound: Bool { codes != nil || drawn.allSatisfy { abs($0) < LatentStream.limit } }
+
+  /// The latent to be decoded, `[latentDimension]`, normalised; of codes the one that is complete.
+  var decodable: UnsafeBufferPointer<Float> {
+    guard let codes else { return UnsafeBufferPointer(latent) }
+    codes.latent(of: UnsafeBufferPointer(latent), to: sounding)
+    return UnsafeBufferPointer(sounding)
+  }
+
+  /// Whether a saved latent, or saved codes, can be gone on from.
+  func accepts(_ saved: [Float]) -> Bool {
+    guard saved.count == latent.count else { return false }
+    guard let codes else { return saved.allSatisfy(\.isFinite) }
+    return saved.allSatisfy { $0 >= -1 && $0 < Float(codes.codes) && $0 == $0.rounded() }
+  }
+
+  /// Puts what stands before the first latent in its place.
+  func begin(with start: [Float]) {
+    guard codes != nil else {
+      _ = latent.update(fromContentsOf: start)
+      return
+    }
+    _ = self.start.update(fromContentsOf: start)
+    latent.update(repeating: -1)
   }
 
   private var temperature: Float { options.temperature * factors.temperature }

@@ -69,6 +69,11 @@ struct Convert: ParsableCommand {
 
   func run() throws {
     let original = try ModelPackage(path: package)
+    guard original.configuration.model.sampler.kind != .codes else {
+      throw CommandError(
+        "\(package): a model of codes is a baseline to be measured, and is not converted; choose a package of latents"
+      )
+    }
     try checkOutput()
     let report = try Cancellation.run { try convert(original) }
     if reporting.json { return try StandardOutput.json(report) }

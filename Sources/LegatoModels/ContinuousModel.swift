@@ -9,6 +9,11 @@ public struct ContinuousModelConfiguration: Codable, Sendable, Hashable {
 
   public init() {}
 
+  /// Values of what the backbone reads of a position: a latent, or of codes a 1 at each.
+  public var inputDimension: Int {
+    sampler.kind == .codes ? sampler.codebooks * sampler.codes : latentDimension
+  }
+
   enum CodingKeys: String, CodingKey {
     case latentDimension = "latent_dimension"
     case backbone, sampler
@@ -58,6 +63,7 @@ public struct ContinuousModelConfiguration: Codable, Sendable, Hashable {
       ("short_context layers", backbone.shortContext?.layers ?? 1, 1...256),
       ("sampler width", sampler.width, 1...16_384),
       ("sampler blocks", sampler.blocks, 1...64), ("sampler modes", sampler.modes, 1...1024),
+      ("sampler codebooks", sampler.codebooks, 1...64), ("sampler codes", sampler.codes, 2...65_536),
     ]
     for (name, value, range) in numbers where !range.contains(value) {
       return "\(name) is \(value); it must be from \(range.lowerBound) to \(range.upperBound)"
@@ -88,7 +94,7 @@ public struct ContinuousModel: Sendable {
   public let weights: [Weight]
   public let backbone: Backbone
   public let sampler: Sampler
-  /// What stands before the first latent: `[D]`.
+  /// What stands before the first latent: `[D]`, of codes `[codebooks · codes]`.
   public let start: Weight
 
   public init(_ configuration: ContinuousModelConfiguration, weights source: any WeightSource) throws {
@@ -97,9 +103,9 @@ public struct ContinuousModel: Sendable {
     }
     self.configuration = configuration
     let scope = WeightScope(source)
-    start = try scope.weight("start", [configuration.latentDimension], .normal(0.5))
+    start = try scope.weight("start", [configuration.inputDimension], .normal(0.5))
     backbone = try Backbone(
-      scope["backbone"], configuration.backbone, latentDimension: configuration.latentDimension)
+      scope["backbone"], configuration.backbone, latentDimension: configuration.inputDimension)
     sampler = try Sampler(
       scope["sampler"], configuration.sampler, conditionWidth: configuration.backbone.width,
       latentDimension: configuration.latentDimension)

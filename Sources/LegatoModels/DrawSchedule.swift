@@ -1,4 +1,4 @@
-/// Evaluations of a sampler's network for a latent; a mixture has none.
+/// Evaluations of a sampler's network for a latent; a mixture and codes have none.
 public enum DrawSchedule: Sendable, Hashable {
   case flow(FlowSchedule)
   /// So many jumps of equal length.
@@ -12,7 +12,7 @@ public enum DrawSchedule: Sendable, Hashable {
       case .flow: .flow(FlowSchedule(count: count))
       case .flowMap: .flowMap(max(1, count))
       case .diffusion: .diffusion(DiffusionSchedule(count: count))
-      case .mixture: .none
+      case .mixture, .codes: .none
       }
   }
 
@@ -25,11 +25,20 @@ public enum DrawSchedule: Sendable, Hashable {
     }
   }
 
+  /// How an evaluation leads along a flow's path; nil where there is none.
+  public func move(_ index: Int) -> FlowSchedule.Evaluation? {
+    switch self {
+    case .flow(let flow): flow[index]
+    case .flowMap(let count):
+      FlowSchedule.Evaluation(time: Float(index) / Float(count), gain: span, endsInterval: true)
+    case .diffusion, .none: nil
+    }
+  }
+
   /// Where on the path from noise, 0, to data, 1, an evaluation is.
   public func time(_ index: Int) -> Float {
     switch self {
-    case .flow(let flow): flow[index].time
-    case .flowMap(let count): Float(index) / Float(count)
+    case .flow, .flowMap: move(index)?.time ?? 1
     case .diffusion(let diffusion): DiffusionSchedule.time(of: diffusion.step(index))
     case .none: 1
     }

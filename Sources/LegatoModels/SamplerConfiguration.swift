@@ -8,20 +8,25 @@ public enum SamplerKind: String, Codable, Sendable, CaseIterable {
   case diffusion
   /// A mixture of normal distributions, as in GIVT (Tschannen et al. 2024).
   case mixture
+  /// Codes of a residual vector quantisation, coarse to fine over as many positions, as in MusicGen (Copet et al. 2023): discrete.
+  case codes
 }
 
 /// Sizes of a ``Sampler``.
 public struct SamplerConfiguration: Codable, Sendable, Hashable {
   public var kind = SamplerKind.flow
-  /// Of the network that all but a mixture have.
+  /// Of the network that flows and diffusions have.
   public var width = 384
   public var blocks = 3
   /// Of a mixture; 32 otherwise.
   public var modes = 32
+  /// Of codes; 8 of 256 otherwise.
+  public var codebooks = 8
+  public var codes = 256
 
   public init() {}
 
-  enum CodingKeys: String, CodingKey { case kind, width, blocks, modes }
+  enum CodingKeys: String, CodingKey { case kind, width, blocks, modes, codebooks, codes }
 
   /// Packages of before have a flow, and say nothing of it.
   public init(from decoder: any Decoder) throws {
@@ -30,12 +35,20 @@ public struct SamplerConfiguration: Codable, Sendable, Hashable {
     width = try values.decode(Int.self, forKey: .width)
     blocks = try values.decode(Int.self, forKey: .blocks)
     if kind == .mixture { modes = try values.decode(Int.self, forKey: .modes) }
+    if kind == .codes {
+      codebooks = try values.decode(Int.self, forKey: .codebooks)
+      codes = try values.decode(Int.self, forKey: .codes)
+    }
   }
 
   public func encode(to encoder: any Encoder) throws {
     var values = encoder.container(keyedBy: CodingKeys.self)
     if kind != .flow { try values.encode(kind, forKey: .kind) }
     if kind == .mixture { try values.encode(modes, forKey: .modes) }
+    if kind == .codes {
+      try values.encode(codebooks, forKey: .codebooks)
+      try values.encode(codes, forKey: .codes)
+    }
     try values.encode(width, forKey: .width)
     try values.encode(blocks, forKey: .blocks)
   }
@@ -47,6 +60,7 @@ public struct SamplerConfiguration: Codable, Sendable, Hashable {
     case .flowMap: "flow map, \(blocks) blocks of \(width)"
     case .diffusion: "diffusion, \(blocks) blocks of \(width)"
     case .mixture: "mixture of \(modes) normal distributions"
+    case .codes: "\(codebooks) codebooks of \(codes) codes, delayed"
     }
   }
 }

@@ -137,6 +137,13 @@ import Testing
       legato("--reference", "real", "--candidate", "near", "--embedder", "classifier", "--json"))
     let metrics = tables(report).compactMap { $0["metric"] as? String }
     #expect(metrics.contains("kl_divergence") && metrics.contains("inception_score"), "\(metrics)")
+    // What was compared with is said: all of the folder, or a part of it.
+    func splits(_ report: [String: Any]) -> [String]? {
+      (report["reference"] as? [String: Any])?["splits"] as? [String]
+    }
+    let part = try object(
+      legato("--reference", "real", "--split", "train", "--candidate", "near", "--json"))
+    #expect(splits(report) == [] && splits(part) == ["train"])
     let embedder = try #require(tables(report).first?["embedder"] as? [String: Any])
     #expect(embedder["dimension"] as? Int == 128 && (embedder["classes"] as? [Any])?.count == 99)
   }
@@ -180,6 +187,15 @@ import Testing
         "--reference", "real", "--candidate", "real", "--embedder", "cnn14", "--weights", "cnn14=" + shipped
       )
       .contains("these are not the weights of cnn14"))
+    // CLAP's score: no text, and nothing that reads one.
+    let clap = ["clap", "real", "--weights", shipped, "--vocabulary", "empty"]
+    func failure(_ arguments: [String]) throws -> String {
+      let result = try LegatoProcess.run(["evaluate"] + arguments, in: folder.url)
+      #expect(result.status == 1 && !result.crashed && result.text.isEmpty, "\(result.text)")
+      return result.error
+    }
+    #expect(try failure(clap).contains("0.wav: it has no caption"))
+    #expect(try failure(clap + ["--text", "a cello"]).contains("vocab.json: the file is missing"))
     // NaN in a file of floats.
     try make("nan")
     try AudioFile.write(noise(2, seed: 1, channels: 1), to: folder.path("nan/a.wav"), format: .float32)

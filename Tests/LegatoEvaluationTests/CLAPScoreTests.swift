@@ -59,6 +59,25 @@ extension PublishedEmbedderTests {
       try backend.check()
     }
 
+    @Test func reportsTellOwnTextsFromOthers() throws {
+      func unit(_ index: Int, _ value: Float = 1) -> [Float] {
+        var vector = [Float](repeating: 0, count: CLAPScore.dimension)
+        vector[index] = value
+        return vector
+      }
+      let texts = ["a": unit(0), "b": unit(1), "c": unit(2)]
+      let report = CLAPReport(
+        [
+          .init(sound: "1.wav", text: "a", vector: unit(0, 0.5)),
+          .init(sound: "2.wav", text: "b", vector: unit(2, 0.25)),
+        ], texts: texts, weights: "0")
+      #expect(report.scores.map(\.score) == [0.5, 0] && report.scores.map(\.others) == [0, 0.125])
+      #expect(report.score?.value == 0.25 && report.others?.value == 0.0625)
+      let alone = CLAPReport(
+        [.init(sound: "1.wav", text: "a", vector: unit(0))], texts: ["a": unit(0)], weights: "0")
+      #expect(alone.others == nil && alone.warnings.count == 1 && alone.score?.low == nil)
+    }
+
     @Test func refusesAVocabularyThatIsNone() throws {
       let scratch = try ScratchFolder()
       func message() throws -> String {

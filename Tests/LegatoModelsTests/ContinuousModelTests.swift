@@ -21,6 +21,7 @@ import Testing
     }
     c.sampler.kind = sampler
     if sampler == .mixture { c.sampler.modes = 5 }
+    if sampler == .codes { (c.sampler.codebooks, c.sampler.codes) = (3, 7) }
     return try ContinuousModel(c, weights: RandomWeights(seed: seed, everywhere: 0.1))
   }
 

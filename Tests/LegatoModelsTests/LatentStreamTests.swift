@@ -1,5 +1,5 @@
 import Foundation
-import Legato
+@testable import Legato
 import LegatoCodecs
 import LegatoTensor
 import Testing
@@ -22,6 +22,9 @@ import Testing
     -> [Float]
   {
     let engine = CPUEngine(threads: 1)
+    if case .codes(let sampler) = model.sampler {
+      return reference(model, sampler, frames: frames, options: options)
+    }
     let (d, width) = (model.configuration.latentDimension, model.configuration.backbone.width)
     var (past, clean, levels, drawn): ([Float], [Float], [Float], [Float]) = ([], [], [], [])
     for position in 0..<frames {
@@ -92,6 +95,7 @@ import Testing
           }
         }
         drawn += x
+      case .codes: break
       case .mixture(let mixture):
         let (logits, means, deviations) = mixture.distribution(of: z3)
         let weights = logits.softmax().floats()
@@ -107,6 +111,63 @@ import Testing
       }
     }
     return drawn
+  }
+
+  /// The same of codes: those of a position are of as many latents, which are complete two positions later.
+  private func reference(
+    _ model: ContinuousModel, _ sampler: CodeSampler, frames: Int, options: (Int) -> GenerationOptions
+  ) -> [Float] {
+    let engine = CPUEngine(threads: 1)
+    let (d, width, books, n) = (
+      model.configuration.latentDimension, model.configuration.backbone.width, sampler.codebooks,
+      sampler.codes
+    )
+    var past = model.start.floats()
+    var drawn: [[Int]] = []
+    for position in 0..<frames {
+      let now = options(position)
+      let z = model.backbone(
+        engine.tensor(past, shape: [1, position + 1, books * n]),
+        noise: engine.tensor([Float](repeating: 0, count: position + 1), shape: [1, position + 1, 1]),
+        positions: engine.tensor((0...Int32(position)).map { $0 }, shape: [position + 1])
+      ).floats().suffix(width)
+      let logits = sampler.logits(of: engine.tensor(Array(z), shape: [1, 1, width])).floats()
+      var (codes, input) = ([Int](), [Float](repeating: 0, count: books * n))
+      for book in 0..<books where position >= book {
+        let shares = logits[book * n..<(book + 1) * n].map { exp(Double($0) / Double(now.temperature)) }
+        let word = RandomStream(seed: now.seed, stream: 2).words(at: UInt64((position + 1) * books + book)).0
+        var (left, code) = (Double(word >> 8) / Double(1 << 24) * shares.reduce(0, +), 0)
+        while code < n - 1, left >= shares[code] { (left, code) = (left - shares[code], code + 1) }
+        codes.append(code)
+        input[book * n + code] = 1
+      }
+      drawn.append(codes)
+      past += input
+    }
+    let vectors = sampler.vectors.floats()
+    return (0..<frames).flatMap { position -> [Float] in
+      let first = position - (books - 1)
+      guard first >= 0 else { return [Float](repeating: 0, count: d) }
+      return (0..<d).map { j in
+        (0..<books).reduce(Float(0)) { $0 + vectors[($1 * n + drawn[first + $1][$1]) * d + j] }
+      }
+    }
+  }
+
+  @Test func codesCannotContinueARecordingAndAreHeardLate() throws {
+    let model = try ContinuousModelTests.model(sampler: .codes)
+    let stream = LatentStream(model: model, engine: CPUEngine(threads: 1), options: .init(seed: 1))
+    let given = [Float](repeating: 0, count: model.configuration.latentDimension)
+    #expect(throws: GenerationError.self) { try given.withUnsafeBufferPointer { try stream.feed($0) } }
+    for position in 0..<5 { #expect(stream.next().contains { $0 != 0 } == (position >= 2)) }
+    // What was saved is only gone on from where codes are codes.
+    var saved = stream.save()
+    for wrong in [7, -2, 0.5, .nan] as [Float] {
+      saved.latent[0] = wrong
+      #expect(throws: GenerationError.self) { try stream.restore(saved) }
+    }
+    saved.latent[0] = 6
+    try stream.restore(saved)
   }
 
   @Test(arguments: [true, false], SamplerKind.allCases)
@@ -130,7 +191,10 @@ import Testing
       streamed += stream.next()
     }
     let expected = reference(model, frames: frames, options: options)
-    for position in 0..<frames {
+    // Codes are complete, and heard, two positions late.
+    let first = sampler == .codes ? 2 : 0
+    #expect(streamed[..<(first * d)].allSatisfy { $0 == 0 })
+    for position in first..<frames {
       let range = position * d..<(position + 1) * d
       expectClose(Array(streamed[range]), Array(expected[range]), 2e-3)
     }

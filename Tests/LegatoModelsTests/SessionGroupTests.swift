@@ -50,7 +50,9 @@ import Testing
     names.append(4)
     for _ in 0..<6 { play([3, 1, 0, 2]) }
     for (index, chunks) in played {
-      #expect(chunks == alone(index, package, frames: chunks.count), "session \(index)")
+      // Codes are heard a few frames late: a group's first chunks are empty then.
+      let heard = chunks.filter { !$0.isEmpty }
+      #expect(heard == alone(index, package, frames: heard.count), "session \(index)")
     }
     #expect(played.mapValues(\.count) == [0: 18, 1: 9, 2: 15, 3: 18, 4: 6])
   }

@@ -13,6 +13,7 @@ import Testing
     var sizes = try #require(ContinuousModelConfiguration.preset("tiny"))
     sizes.sampler.kind = kind
     if kind == .mixture { sizes.sampler.modes = 4 }
+    if kind == .codes { (sizes.sampler.codebooks, sizes.sampler.codes) = (3, 7) }
     return try ContinuousModel(sizes, weights: RandomWeights(seed: 1, everywhere: 0.1))
   }
 
@@ -40,7 +41,12 @@ import Testing
   ) throws {
     var slope = 0.0
     let directions = try model.weights.map { weight -> [Float] in
-      let direction = RandomStream(seed: 6, name: weight.name).normal(weight.count)
+      // Codebooks are found, not trained: with others codes would change.
+      let isFound = weight.name == CodeSampler.vectorsName
+      let direction =
+        isFound
+        ? [Float](repeating: 0, count: weight.count)
+        : RandomStream(seed: 6, name: weight.name).normal(weight.count)
       // What a model without noise levels does not read has no gradient.
       let gradient = try torch.gradient(of: weight) ?? [Float](repeating: 0, count: weight.count)
       slope += zip(gradient, direction).reduce(0) { $0 + Double($1.0 * $1.1) }
@@ -101,6 +107,54 @@ import Testing
       let expected = -log(density) / Double(d)
       #expect(
         abs(Double(losses[row]) - expected) < 1e-4 * max(1, abs(expected)), "\(losses[row]), \(expected)")
+    }
+  }
+
+  /// The delay pattern and the categorical likelihood, code by code.
+  @Test func theLossOfCodesIsTheirLikelihood() throws {
+    let model = try Self.model(.codes)
+    guard case .codes(let sampler) = model.sampler else { throw CancellationError() }
+    let (batch, engine, length, d, books, n) = (Self.batch(), CPUEngine(threads: 1), 12, 16, 3, 7)
+    let losses = CodesObjective().losses(model, batch, on: engine, random: Self.random).floats()
+    let vectors = sampler.vectors.floats()
+    for item in 0..<2 {
+      // The first clip begins its piece: its first latent is the first target. The second has one before.
+      let clip = RandomStream(seed: 2, stream: UInt64(item)).normal(13 * d)
+      let codes: [[Int]] = (0..<13).map { frame in
+        var rest = Array(clip[frame * d..<(frame + 1) * d])
+        return (0..<books).map { book in
+          func distance(_ code: Int) -> Float {
+            (0..<d).reduce(0) { sum, j in
+              let e = rest[j] - vectors[(book * n + code) * d + j]
+              return sum + e * e
+            }
+          }
+          let code = (0..<n).min { distance($0) < distance($1) } ?? 0
+          for j in 0..<d { rest[j] -= vectors[(book * n + code) * d + j] }
+          return code
+        }
+      }
+      func input(_ step: Int) -> [Float] {
+        if step < 0 { return item == 0 ? model.start.floats() : [Float](repeating: 0, count: books * n) }
+        var values = [Float](repeating: 0, count: books * n)
+        for book in 0..<books where step >= book { values[book * n + codes[step - book][book]] = 1 }
+        return values
+      }
+      let first = item == 0 ? 0 : 1
+      let z = model.backbone(
+        engine.tensor((0..<length).flatMap { input($0 + first - 1) }, shape: [1, length, books * n]),
+        noise: engine.tensor([Float](repeating: 0, count: length), shape: [1, length, 1]),
+        positions: engine.tensor((0..<12).map { Int32($0) }, shape: [length]))
+      let logits = sampler.logits(of: z).floats().map(Double.init)
+      for position in 0..<length {
+        let known = (0..<books).filter { position + first >= $0 }
+        let nats = known.map { book in
+          let all = logits[(position * books + book) * n..<(position * books + book + 1) * n].map { $0 }
+          return log(all.reduce(0) { $0 + exp($1) }) - all[codes[position + first - book][book]]
+        }
+        let expected = nats.reduce(0, +) / Double(nats.count)
+        #expect(abs(Double(losses[item * length + position]) - expected) < 1e-4, "\(item), \(position)")
+      }
     }
   }
 

@@ -12,7 +12,7 @@ struct EvaluateLoss: ParsableCommand {
     abstract: "Measure a model's loss on held-out recordings, by position.",
     discussion: """
       Reads the beginnings of the validation and test pieces of prepared latents and gives the model's loss (mean \
-      squared error of a flow's velocity or a diffusion's noise; nats a dimension of a mixture) at each position: with a clean context, and with the context noise that the \
+      squared error of a flow's velocity or a diffusion's noise; nats a dimension of a mixture, nats a code of codes) at each position: with a clean context, and with the context noise that the \
       package generates with. A loss that jumps where a piece's first latents leave the attention window says that the \
       model would collapse there; the step is printed with its standard error.
 

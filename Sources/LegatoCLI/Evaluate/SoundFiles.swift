@@ -11,6 +11,8 @@ struct SoundFiles: Sendable {
     var path: String
     /// As the folder or the manifest names it, without its ending: sounds of one name are pairs.
     var name: String
+    /// What the manifest says of it.
+    var caption: String?
   }
 
   var label: String
@@ -31,7 +33,8 @@ struct SoundFiles: Sendable {
     self.init(
       label: label, source: source,
       items: list.items.filter { splits.isEmpty || splits.contains($0.split) }.map {
-        Item(path: $0.path, name: ($0.name as NSString).deletingPathExtension)
+        Item(
+          path: $0.path, name: ($0.name as NSString).deletingPathExtension, caption: $0.labels["caption"])
       })
     guard !items.isEmpty else {
       throw CommandError(
@@ -76,7 +79,8 @@ struct SoundFiles: Sendable {
     return parts.joined().sorted { $0.0 < $1.0 }.map(\.1)
   }
 
-  private func result<Tool, Result>(
+  /// Something of one sound; how it fails names the file.
+  func result<Tool, Result>(
     of item: Item, _ tool: Tool, _ body: (AudioBuffer, String, Tool) throws -> Result
   ) throws -> Result {
     if let code = StopSignal.exitCode { throw ExitCode(code) }

@@ -25,9 +25,13 @@ extension InfoReport {
     report.add(
       "sampler", "sampler",
       .object(
-        s.kind == .mixture
-          ? ["kind": .text(s.kind.rawValue), "modes": .integer(s.modes)]
-          : ["kind": .text(s.kind.rawValue), "blocks": .integer(s.blocks), "width": .integer(s.width)]),
+        ["kind": .text(s.kind.rawValue)].merging(
+          s.kind == .mixture
+            ? ["modes": .integer(s.modes)]
+            : s.kind == .codes
+              ? ["codebooks": .integer(s.codebooks), "codes": .integer(s.codes)]
+              : ["blocks": .integer(s.blocks), "width": .integer(s.width)]
+        ) { $1 }),
       s.summary)
     let g = configuration.generation
     report.add(

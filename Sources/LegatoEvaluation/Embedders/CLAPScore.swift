@@ -33,9 +33,30 @@ public struct CLAPScore {
 
   /// Throws ``EvaluationError`` for sound that cannot be embedded.
   public func callAsFunction(_ text: String, _ sound: AudioBuffer) throws -> Double {
-    let words = self.text.embed(tokenizer.tokens(text, most: CLAPText.mostTokens))
+    Self.score(vector(of: text), try vector(of: sound))
+  }
+
+  /// Values of a vector in CLAP's space.
+  static let dimension = 512
+
+  /// What a text is in CLAP's space: of length 1.
+  public func vector(of text: String) -> [Float] {
+    self.text.embed(tokenizer.tokens(text, most: CLAPText.mostTokens))
+  }
+
+  /// What a sound is in CLAP's space: mean of its windows, each of length 1.
+  ///
+  /// Throws ``EvaluationError`` for sound that cannot be embedded.
+  public func vector(of sound: AudioBuffer) throws -> [Float] {
     let rows = try audio.embedFilled(sound)
-    let sum = rows.indices.reduce(0.0) { $0 + Double(rows[$1]) * Double(words[$1 % words.count]) }
-    return sum / Double(rows.count / words.count)
+    let windows = max(1, rows.count / CLAPScore.dimension)
+    var sums = [Double](repeating: 0, count: CLAPScore.dimension)
+    for index in rows.indices { sums[index % sums.count] += Double(rows[index]) }
+    return sums.map { Float($0 / Double(windows)) }
+  }
+
+  /// The score of a text's vector and a sound's.
+  static func score(_ text: [Float], _ sound: [Float]) -> Double {
+    zip(text, sound).reduce(0) { $0 + Double($1.0) * Double($1.1) }
   }
 }

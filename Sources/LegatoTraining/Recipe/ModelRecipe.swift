@@ -63,9 +63,12 @@ public struct SamplerRecipe: Sendable, Equatable {
   public var kind = Kind.flow
   /// Normal distributions of a mixture.
   public var modes = 32
+  /// Of codes.
+  public var codebooks = 8
+  public var codes = 256
   public var width: Int?
   public var blocks: Int?
-  /// Draws of (t, noise) per position; a mixture has none.
+  /// Draws of (t, noise) per position; a mixture and codes have none.
   public var draws = 4
   /// Of a flow; a diffusion's steps are uniform.
   public var time = Time.logitNormal

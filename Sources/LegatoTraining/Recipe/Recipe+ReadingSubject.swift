@@ -83,6 +83,8 @@ extension SamplerRecipe {
   fileprivate mutating func read(from reader: RecipeReader) {
     kind = reader.choice("kind", default: kind)
     modes = reader.int("modes", in: 1...1024) ?? modes
+    codebooks = reader.int("codebooks", in: 1...64) ?? codebooks
+    codes = reader.int("codes", in: 2...65_536) ?? codes
     width = reader.int("width", in: 1...65_536)
     blocks = reader.int("blocks", in: 1...256)
     draws = reader.int("draws", in: 1...1024) ?? draws

@@ -136,6 +136,10 @@ extension ModelRecipe {
     tree.add(section: "sampler") { section in
       section.add("kind", sampler.kind)
       section.add("modes", sampler.modes)
+      if sampler.kind == .codes {
+        section.add("codebooks", sampler.codebooks)
+        section.add("codes", sampler.codes)
+      }
       section.add("width", sampler.width, absent: fromPreset)
       section.add("blocks", sampler.blocks, absent: fromPreset)
       section.add("draws", sampler.draws)

@@ -40,6 +40,9 @@ public struct CAMExperiment: Sendable {
       name: "mar", text: "MAR: diffusion, noise prediction, raster order, causal",
       settings: ["model.transform.kind=next-token", "model.sampler.kind=diffusion"]),
     Row(
+      name: "codes", text: "discrete: residual codes of the same latents, delay pattern (MusicGen)",
+      settings: ["model.transform.kind=next-token", "model.sampler.kind=codes"], hasContextNoise: false),
+    Row(
       name: "rf", text: "RF: rectified flow of whole sequences, not causal",
       settings: [
         "model.transform.kind=next-token", "model.causal=false", "model.noise_level=true",
@@ -61,8 +64,10 @@ public struct CAMExperiment: Sendable {
       settings: ["model.sampler.kind=flow-map"]),
   ]
 
-  /// Changes with whatever changes what a recipe trains or how it is measured, so that results of before are not taken for today's.
+  /// Changes with whatever changes what a recipe trains, so that weights of before are not taken for today's.
   static let revision = 1
+  /// Changes with how settings are found and rows measured, which leaves their weights as they are.
+  static let measuring = 2
 
   public let scale: Scale
 

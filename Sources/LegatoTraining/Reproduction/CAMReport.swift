@@ -30,8 +30,8 @@ public struct CAMReport: Sendable {
       # CAM against its baselines, \(experiment.scale.rawValue)
       \(smoke)
       `legato reproduce cam --scale \(experiment.scale.rawValue)`: every row is a model of one backbone on the same \(number(experiment.hours.training)) hours of single instruments (`legato corpus`),
-      with as many updates, each at its own best temperature and context noise (\(experiment.tuning.trials) trials on music that is not measured with; a diffusion meanwhile with \(experiment.tuning.mostSteps) steps). Each plays \(number(seconds)) s from \(count) seeds. Distances
-      are Fréchet distances of log-mel patches from recordings that no training saw: of the first \(number(stretch)) s of all seeds together, and of the last \(number(stretch)) s. The last is **FADacc** as Legato
+      with as many updates, each at the temperature and context noise of the least distance in \(experiment.tuning.trials) trials of \(experiment.tuning.count) seeds and \(number(experiment.tuning.seconds)) s, on the training's music and not what is measured with (a diffusion meanwhile with \(experiment.tuning.mostSteps) steps). Each plays \(number(seconds)) s from \(count) seeds. Distances
+      are Fréchet distances of log-mel patches from recordings that no training saw, as the codec gives them back: of the first \(number(stretch)) s of all seeds together, and of the last \(number(stretch)) s. The last is **FADacc** as Legato
       defines it; it is not the paper's, whose definition is not published. Latents: the same of the codec's latents, which know nothing of patches. With several training seeds: mean and 95 % interval (Student).
 
       \(table)
@@ -71,8 +71,9 @@ public struct CAMReport: Sendable {
   private var real: String {
     guard let floor = outcome.real.floor else { return "" }
     let (mean, high) = (Estimate.digits(floor.frechet), Estimate.digits(floor.frechetHigh))
+    let recorded = outcome.recorded.map { "; as they were before the codec: \(Estimate.digits($0))" } ?? ""
     return
-      "Stretches of \(floor.recordings) real recordings against the others: \(mean), 95 % of groups at most \(high).\n"
+      "Stretches of \(floor.recordings) real recordings against the others: \(mean), 95 % of groups at most \(high)\(recorded).\n"
   }
 
   private func plot(_ picture: String) -> String {

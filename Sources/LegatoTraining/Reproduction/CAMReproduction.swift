@@ -39,6 +39,8 @@ public struct CAMReproduction: Sendable {
     public var failures: [String]
     /// As many real recordings as seeds that play, against the others.
     public var real: DriftReport
+    /// Mean distance of stretches of the same recordings before the codec.
+    public var recorded: Double?
     public var warnings: [String]
   }
 
@@ -63,17 +65,21 @@ public struct CAMReproduction: Sendable {
         "there is no row '\(name)'",
         "Choose among \(CAMExperiment.rows.map(\.name).joined(separator: ", ")).")
     }
+    // Before hours of music are rendered.
+    try TorchRuntime.check()
     let limit = TimeLimit(seconds: timeLimit)
     let data = try latents(of: try corpus("corpus", hours: experiment.hours.training, seed: 1), "latents")
-    let heldOut = try corpus("held-out", hours: experiment.hours.heldOut, seed: 2)
-    let heldOutLatents = try latents(of: heldOut, "held-out-latents")
+    let heldOut = try latents(
+      of: try corpus("held-out", hours: experiment.hours.heldOut, seed: 2), "held-out-latents")
+    let codec = try CodecPackage(path: self.codec)
     let real = try RealMusic(
-      heldOut, latents: heldOutLatents, experiment: experiment,
-      threads: threads, style: style)
+      heldOut, codec: codec, experiment: experiment, threads: threads, style: style)
     var results: [CAMResult] = []
     var (missing, failures): ([String], [String]) = ([], [])
+    // The latents' fingerprint knows the encoder alone, and what plays is heard through the decoder.
+    let measured = [heldOut.fingerprint, try codec.sha256()]
     for job in jobs {
-      let key = try key(job, data, heldOutLatents)
+      let key = try key(job, data, measured)
       if let known = try known(job, key) {
         results.append(known)
         continue
@@ -94,7 +100,7 @@ public struct CAMReproduction: Sendable {
       }
     }
     return Outcome(
-      results: results, missing: missing, failures: failures, real: real.control,
+      results: results, missing: missing, failures: failures, real: real.control, recorded: real.recorded,
       warnings: real.reference.warnings)
   }
 
@@ -138,17 +144,17 @@ public struct CAMReproduction: Sendable {
     }
   }
 
-  private func key(_ job: Job, _ data: LatentDataset, _ heldOut: LatentDataset) throws -> String {
+  /// - Parameter measured: fingerprints of what rows are measured with.
+  private func key(_ job: Job, _ data: LatentDataset, _ measured: [String]) throws -> String {
     guard case .model(let settings) = try experiment.recipe(job.row, seed: job.seed).subject else {
-      return ""
+      preconditionFailure("CAMReproduction: the row \(job.row.name) is no model's")
     }
     let start = settings.transform.sequenceTransform.generation(with: settings.sampler.kind)
-    return DataFingerprint.of([
-      try trainingKey(job, data), heldOut.fingerprint, "\(job.row.hasContextNoise)", "\(experiment.tuning)",
-      "\(experiment.playing)", "\(start)",
-      // The latents' fingerprint knows the encoder alone, and what plays is heard through the decoder.
-      try SafetensorsFile(path: codec + "/codec.safetensors").sha256(),
-    ])
+    return DataFingerprint.of(
+      [
+        try trainingKey(job, data), "\(job.row.hasContextNoise)", "\(experiment.tuning)",
+        "\(experiment.playing)", "\(start)", "\(CAMExperiment.measuring)",
+      ] + measured)
   }
 
   private func resultPath(_ job: Job) -> String { "\(folder)/rows/\(job.row.name)-\(job.seed).json" }
@@ -185,7 +191,9 @@ public struct CAMReproduction: Sendable {
     let trained = monotonicSeconds()
     tell("\(job.name): looks for the settings it plays best with")
     var package = try ModelPackage(path: path, streams: false)
-    guard let settings = try tuned(package, job.row, data) else { return nil }
+    guard let search = try tuned(package, job.row, data) else { return nil }
+    var settings = search.settings
+    settings.steps = package.configuration.generation.steps
     package = package.with(generation: settings)
     let tuned = monotonicSeconds()
     tell("\(job.name): plays")
@@ -194,7 +202,7 @@ public struct CAMReproduction: Sendable {
     let result = CAMResult(
       row: job.row.name, seed: job.seed, key: key,
       parameters: package.model.weights.reduce(0) { $0 + $1.count }, updates: outcome.step,
-      losses: outcome.losses, settings: settings,
+      losses: outcome.losses, settings: settings, search: search.trials,
       seconds: .init(
         training: try isShared(job, data) ? nil : package.configuration.training?.seconds ?? trained - start,
         tuning: tuned - trained, measuring: monotonicSeconds() - tuned),
@@ -206,75 +214,18 @@ public struct CAMReproduction: Sendable {
     return result
   }
 
-  /// A row's best temperature and context noise, on music that is not measured with; nil where it was stopped.
+  /// A row's best temperature and context noise by the distance that is told, on music that is not measured with; nil where it was stopped.
   private func tuned(_ package: ModelPackage, _ row: CAMExperiment.Row, _ data: LatentDataset) throws
-    -> GenerationDefaults?
+    -> SettingsTuner.Outcome?
   {
-    let own = package.configuration.generation
-    var start = own
-    start.steps = min(own.steps, experiment.tuning.mostSteps)
+    var start = package.configuration.generation
+    start.steps = min(start.steps, experiment.tuning.mostSteps)
     if !row.hasContextNoise { start.contextNoise = 0 }
     var tuner = SettingsTuner(
       package: package.with(generation: start), data: data.filtered { $0.split != .test }, threads: threads)
     (tuner.trials, tuner.count, tuner.seconds, _) = experiment.tuning
     tuner.tuned = row.hasContextNoise ? [.contextNoise, .temperature] : [.temperature]
-    tuner.style = style
-    guard var settings = try tuner.run()?.settings else { return nil }
-    settings.steps = own.steps
-    return settings
-  }
-}
-
-/// Music that no training has seen, as rows are compared with it.
-struct RealMusic: Sendable {
-  let reference: DriftReference
-  let latents: LatentReference
-  /// As many recordings as seeds that play, against the others.
-  let control: DriftReport
-
-  init(
-    _ corpus: String, latents data: LatentDataset, experiment: CAMExperiment, threads: Int,
-    style: ProgressStyle
-  ) throws {
-    let items = try RecordingList(source: corpus).items
-    let stretch = experiment.playing.stretch
-    let progress = ProgressLine("real music", total: items.count, unit: "recording", style: style)
-    defer { progress.finish() }
-    let sounds = try ParallelWork.map(items.count, threads: threads, done: { progress.update($0) }) { index in
-      try StretchMeter.measure(file: items[index].path, stretch: stretch, engine: CPUEngine(threads: 1))
-    }
-    let engine = CPUEngine(threads: threads)
-    reference = try DriftReference(sounds, engine: engine)
-    latents = try LatentReference(data)
-    let whole = sounds.filter { $0.stretches > 0 }
-    let count = min(experiment.playing.count, whole.count / 2)
-    let chosen = (0..<count).map { $0 * whole.count / count }
-    control = try DriftReport(
-      DriftSystem(
-        name: "\(count) real recordings", sounds: chosen.map { whole[$0] }, leavingOut: Set(chosen)),
-      reference: reference, engine: engine)
-  }
-
-  private struct Stopped: Error {}
-
-  /// Lets a package play from seeds that tuning has not used; nil where it was stopped.
-  func report(
-    _ name: String, _ package: ModelPackage, experiment: CAMExperiment, threads: Int, style: ProgressStyle
-  ) throws -> DriftReport? {
-    let (count, seconds, stretch) = experiment.playing
-    let progress = SharedProgress("play", total: Double(count) * seconds, unit: "second", style: style)
-    defer { progress.finish() }
-    let rollouts: [MeasuredRollout]
-    do {
-      rollouts = try MeasuredRollout.all(
-        of: package, (1...count).map { package.options(seed: UInt64($0)) }, seconds: seconds,
-        stretch: stretch, keepsLatents: true, threads: threads, made: progress.add,
-        check: { if StopSignal.isRequested { throw Stopped() } })
-    } catch is Stopped { return nil }
-    return try DriftReport(
-      DriftSystem(
-        name: name, sounds: rollouts.map(\.sound), latents: rollouts.map(\.latents),
-        latentRate: package.codec.codec.frameRate),
-      reference: reference, latents: latents, engine: CPUEngine(threads: threads))
+    (tuner.criterion, tuner.style) = (.distance, style)
+    return try tuner.run()
   }
 }

@@ -12,6 +12,8 @@ public struct CAMResult: Sendable, Codable {
   public var losses: [String: Double]
   /// At which it played: the best that were found for it.
   public var settings: GenerationDefaults
+  /// What the search tried, in order.
+  public var search: [SettingsTuner.Score]
   public var seconds: Seconds
   public var hardware: String
   public var report: DriftReport

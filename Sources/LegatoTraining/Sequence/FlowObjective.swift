@@ -27,7 +27,7 @@ public struct FlowObjective: TokenObjective {
     switch model.sampler {
     // A flow map that leads nowhere gives the velocity.
     case .flow(let flow), .flowMap(let flow): network = flow
-    case .diffusion, .mixture:
+    case .diffusion, .mixture, .codes:
       preconditionFailure("FlowObjective: the sampler is \(model.configuration.sampler.kind)")
     }
     let rows = batch.items * batch.positions

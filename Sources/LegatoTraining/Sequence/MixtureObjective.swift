@@ -23,14 +23,14 @@ public struct MixtureObjective: TokenObjective {
     let densities = (distance.square() * -0.5 - deviations.log()).sum(axis: 2).reshape([rows, modes])
     let logits = all.logits.reshape([rows, modes])
     let constant = 0.5 * Float(Double.logarithm(2 * Double.pi))
-    return (Self.logarithmOfSum(logits) - Self.logarithmOfSum(logits + densities)) / Float(dimension)
-      + constant
+    return (logits.logarithmOfSum() - (logits + densities).logarithmOfSum()) / Float(dimension) + constant
   }
+}
 
+extension Tensor {
   /// log Σ exp along the last axis, `[rows, n]` → `[rows]`.
-  private static func logarithmOfSum(_ x: Tensor) -> Tensor {
-    let rows = x.dim(0)
-    let most = x.max(axis: 1).reshape([rows, 1])
-    return ((x - most).exp().sum(axis: 1).log() + most).reshape([rows])
+  func logarithmOfSum() -> Tensor {
+    let most = max(axis: 1).reshape([dim(0), 1])
+    return ((self - most).exp().sum(axis: 1).log() + most).reshape([dim(0)])
   }
 }

@@ -120,7 +120,7 @@ public struct SequenceTransform: Sendable, Hashable {
   /// temperature and context noise" and "Told or not"). Four hours of linear noise wanted 1.02, 0.25 and a feedback gain of
   /// 1.06. The other two kinds have those of their next of kin, which nobody has measured.
   ///
-  /// They are those of a flow. Its map takes one step, and a diffusion 100, as MAR does; they and a mixture have the temperature of what
+  /// They are those of a flow. Its map takes one step, and a diffusion 100, as MAR does; they, a mixture and codes have the temperature of what
   /// they learned.
   public func generation(with sampler: SamplerKind = .flow) -> GenerationDefaults {
     var defaults = GenerationDefaults()
@@ -133,6 +133,7 @@ public struct SequenceTransform: Sendable, Hashable {
     if sampler == .flowMap { defaults.steps = 1 }
     if sampler == .diffusion { defaults.steps = 100 }
     if sampler != .flow { defaults.temperature = 1 }
+    if sampler == .codes { defaults.contextNoise = 0 }
     return defaults
   }
 

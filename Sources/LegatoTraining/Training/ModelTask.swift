@@ -32,7 +32,10 @@ public final class ModelTask: TrainingTask {
   private let heldOutJoins: Bool
 
   public var weights: [Weight] { model.weights }
-  public var trainable: [Weight] { settings.style == nil ? model.weights : model.styleWeights }
+  /// Codebooks are found, not trained.
+  public var trainable: [Weight] {
+    (settings.style == nil ? model.weights : model.styleWeights).filter { $0.name != CodeSampler.vectorsName }
+  }
   public var dataFingerprint: String {
     // Of a style the model that it is learned on is a part of the data.
     settings.style == nil ? data.fingerprint : "\(whole.fingerprint) \(parent?.model.styleKey ?? "")"
@@ -60,8 +63,17 @@ public final class ModelTask: TrainingTask {
     frames = recipe.data.cropFrames
     var configuration = try settings.configuration(latentDimension: codec.codec.latentDimension)
     if let package { configuration = package.configuration.model }
-    let source: any WeightSource =
+    var source: any WeightSource =
       package.map { NamedWeights($0.model.weights, origin: $0.path) } ?? RandomWeights(seed: recipe.seed)
+    if configuration.sampler.kind == .codes, package == nil {
+      let (books, codes) = (configuration.sampler.codebooks, configuration.sampler.codes)
+      let vectors = try CodebookFit.vectors(
+        of: data, codebooks: books, codes: codes, seed: recipe.seed,
+        threads: recipe.threads > 0 ? recipe.threads : Platform.defaultThreadCount)
+      source = ReplacingWeights(
+        Weight(name: CodeSampler.vectorsName, shape: [books * codes, data.dimension], values: vectors),
+        in: source)
+    }
     model = try ContinuousModel(configuration, weights: source)
     parent = package
     if settings.style != nil { try Self.checkStyle(settings, package, codec) }

@@ -46,6 +46,7 @@ extension ModelRecipe {
     c.backbone.isCausal = isCausal
     c.sampler.kind = sampler.kind
     if sampler.kind == .mixture { c.sampler.modes = sampler.modes }
+    if sampler.kind == .codes { (c.sampler.codebooks, c.sampler.codes) = (sampler.codebooks, sampler.codes) }
     c.sampler.width = sampler.width ?? c.sampler.width
     c.sampler.blocks = sampler.blocks ?? c.sampler.blocks
     if let problem = c.problem { throw TrainingError("model: \(problem)", "Change the recipe.") }
@@ -66,6 +67,7 @@ extension SamplerRecipe {
     case .flowMap: FlowMapObjective(flow: flow)
     case .diffusion: DiffusionObjective(draws: draws, sharesTime: sharesTime)
     case .mixture: MixtureObjective()
+    case .codes: CodesObjective()
     }
   }
 }

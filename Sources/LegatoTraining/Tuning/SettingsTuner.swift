@@ -7,7 +7,7 @@ import LegatoTensor
 /// Finds the temperature, context noise and feedback gain at which a package's streams are likest to real music.
 ///
 /// They belong to a training: what suits one set of weights lets the next fade or drone. Every trial makes some streams and
-/// measures them against prepared latents (``DriftReport/unlikeness``); the cheapest is compared with the start once
+/// measures them against prepared latents (``Criterion``); the cheapest is compared with the start once
 /// more, on other seeds, and taken only where it wins there, too.
 public struct SettingsTuner: Sendable {
   public var package: ModelPackage
@@ -25,10 +25,19 @@ public struct SettingsTuner: Sendable {
   public var trials = 20
   /// What is looked for; the other settings stay as the package has them.
   public var tuned: Set<Setting> = [.contextNoise, .feedbackGain, .temperature]
+  public var criterion = Criterion.unlikeness
   public var threads: Int
   public var style = ProgressStyle.automatic
 
   public enum Setting: Sendable, Hashable { case contextNoise, feedbackGain, temperature }
+
+  /// What is made as small as it gets.
+  public enum Criterion: String, Sendable, Codable, Hashable {
+    /// ``DriftReport/unlikeness``: for those who listen.
+    case unlikeness
+    /// The Fréchet distance alone, of all stretches of all streams: for a table of that distance.
+    case distance
+  }
 
   public init(package: ModelPackage, data: LatentDataset, threads: Int) {
     (self.package, self.data, self.threads) = (package, data, threads)
@@ -41,6 +50,10 @@ public struct SettingsTuner: Sendable {
     public var frechetDistance: Double
     /// Mean share of stretches outside of what 90 % of real ones have.
     public var shareOutside: Double
+
+    func cost(_ criterion: Criterion) -> Double {
+      criterion == .unlikeness ? unlikeness : frechetDistance
+    }
 
     enum CodingKeys: String, CodingKey {
       case settings, unlikeness
@@ -64,10 +77,11 @@ public struct SettingsTuner: Sendable {
     public var after: Score
     /// Of the search, in order.
     public var trials: [Score]
+    public var criterion: Criterion
 
     /// Where nothing better was found these are the old ones. Of a style: its factors included.
     public var settings: GenerationDefaults {
-      after.unlikeness < before.unlikeness ? after.settings : before.settings
+      after.cost(criterion) < before.cost(criterion) ? after.settings : before.settings
     }
 
     public var isBetter: Bool { settings != before.settings }
@@ -100,14 +114,17 @@ public struct SettingsTuner: Sendable {
       scores.append(score)
       if style != .quiet { line.message(score.text) }
       line.update(scores.count)
-      return score.unlikeness
+      return score.cost(criterion)
     }
     guard let found, let first = scores.first else { throw Stopped() }
-    guard found.settings != start else { return Outcome(before: first, after: first, trials: scores) }
+    guard found.settings != start else {
+      return Outcome(before: first, after: first, trials: scores, criterion: criterion)
+    }
     let others = seed &+ UInt64(count)
     return Outcome(
       before: try score(start, seed: others, reference: reference, engine: engine),
-      after: try score(found.settings, seed: others, reference: reference, engine: engine), trials: scores)
+      after: try score(found.settings, seed: others, reference: reference, engine: engine), trials: scores,
+      criterion: criterion)
   }
 
   private var start: GenerationDefaults {

@@ -47,7 +47,7 @@ struct TuningReference {
     let sounds = try ParallelWork.map(parts.count, threads: threads) { index in
       let part = parts[index]
       let latents = try data.crop(piece: part.piece, start: part.start, count: part.count)
-      return try Self.measure(
+      return try MeasuredSound.decoded(
         latents, name: part.piece.id, codec: codec, stretch: stretch, made: progress.add)
     }
     do {
@@ -57,10 +57,18 @@ struct TuningReference {
     }
     self.stretch = stretch
   }
+}
 
-  private static func measure(
-    _ latents: [Float], name: String, codec: any AudioCodec, stretch: Double,
-    made: (Double) -> Void
+extension MeasuredSound {
+  /// A recording as a codec gives it back.
+  ///
+  /// - Parameters:
+  ///   - latents: `[frames, D]`, normalised.
+  ///   - stretch: seconds.
+  ///   - made: hears seconds as they are decoded.
+  /// - Throws: ``EvaluationError`` for sound that cannot be measured.
+  static func decoded(
+    _ latents: [Float], name: String, codec: any AudioCodec, stretch: Double, made: (Double) -> Void
   ) throws -> MeasuredSound {
     let engine = CPUEngine(threads: 1)
     let decoder = codec.makeDecoder(engine: engine, stream: StreamState(engine: engine))

@@ -1,0 +1,79 @@
+import Legato
+import LegatoAudio
+import LegatoCodecs
+import LegatoEvaluation
+import LegatoModels
+import LegatoTensor
+
+/// Music that no training has seen, as rows are compared with it: as the codec gives it back, so that what the codec loses is neither held
+/// against a model nor made up for by its settings.
+struct RealMusic: Sendable {
+  let reference: DriftReference
+  let latents: LatentReference
+  /// As many recordings as seeds that play, against the others.
+  let control: DriftReport
+  /// The same recordings as they were before the codec, against the others as it gives them back: what it loses.
+  let recorded: Double?
+
+  init(
+    _ data: LatentDataset, codec: CodecPackage, experiment: CAMExperiment, threads: Int,
+    style: ProgressStyle
+  ) throws {
+    let stretch = experiment.playing.stretch
+    let codec = codec.codec
+    let pieces = data.index.pieces.filter { Double($0.frames) / codec.frameRate >= stretch + 1 }
+    let progress = SharedProgress(
+      "real music", total: pieces.reduce(0) { $0 + Double($1.frames) / codec.frameRate }, unit: "second",
+      style: style)
+    defer { progress.finish() }
+    let sounds = try ParallelWork.map(pieces.count, threads: threads) { index in
+      let piece = pieces[index]
+      if StopSignal.isRequested { throw CancellationError() }
+      return try MeasuredSound.decoded(
+        try data.crop(piece: piece, start: 0, count: piece.frames), name: piece.id, codec: codec,
+        stretch: stretch, made: progress.add)
+    }
+    let engine = CPUEngine(threads: threads)
+    reference = try DriftReference(sounds, engine: engine)
+    latents = try LatentReference(data)
+    let count = min(experiment.playing.count, sounds.count / 2)
+    let chosen = (0..<count).map { $0 * sounds.count / count }
+    control = try DriftReport(
+      DriftSystem(
+        name: "\(count) real recordings", sounds: chosen.map { sounds[$0] }, leavingOut: Set(chosen)),
+      reference: reference, engine: engine)
+    let recordings = try ParallelWork.map(count, threads: threads) { index in
+      try StretchMeter.measure(
+        file: "\(data.index.source)/\(pieces[chosen[index]].path)", stretch: stretch, engine: CPUEngine(threads: 1))
+    }
+    let before = try DriftReport(
+      DriftSystem(name: "recordings before the codec", sounds: recordings, leavingOut: Set(chosen)),
+      reference: reference, engine: engine)
+    // Stretches that all of them reach.
+    recorded = Statistics.mean(
+      before.stretches.prefix(recordings.map(\.stretches).min() ?? 0).map(\.distance.frechet.value))
+  }
+
+  private struct Stopped: Error {}
+
+  /// Lets a package play from seeds that tuning has not used; nil where it was stopped.
+  func report(
+    _ name: String, _ package: ModelPackage, experiment: CAMExperiment, threads: Int, style: ProgressStyle
+  ) throws -> DriftReport? {
+    let (count, seconds, stretch) = experiment.playing
+    let progress = SharedProgress("play", total: Double(count) * seconds, unit: "second", style: style)
+    defer { progress.finish() }
+    let rollouts: [MeasuredRollout]
+    do {
+      rollouts = try MeasuredRollout.all(
+        of: package, (1...count).map { package.options(seed: UInt64($0)) }, seconds: seconds,
+        stretch: stretch, keepsLatents: true, threads: threads, made: progress.add,
+        check: { if StopSignal.isRequested { throw Stopped() } })
+    } catch is Stopped { return nil }
+    return try DriftReport(
+      DriftSystem(
+        name: name, sounds: rollouts.map(\.sound), latents: rollouts.map(\.latents),
+        latentRate: package.codec.codec.frameRate),
+      reference: reference, latents: latents, engine: CPUEngine(threads: threads))
+  }
+}
