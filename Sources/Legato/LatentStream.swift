@@ -24,8 +24,6 @@ public final class LatentStream {
   let core: StreamCore
   private let alone: [StreamCore]
   private let runner: ModelRunner
-  /// What stands before the first latent.
-  private var start: [Float]
   private let fingerprint: UInt64
   /// Where a stream goes back to: the cache reaches far enough.
   private var checkpoint: (latent: [Float], position: Int)
@@ -50,10 +48,8 @@ public final class LatentStream {
     alone = [core]
     dimension = runner.model.configuration.latentDimension
     fingerprint = runner.model.fingerprint
-    start = [Float](repeating: 0, count: runner.model.configuration.inputDimension)
     checkpoint = ([Float](repeating: 0, count: core.latent.count), 0)
     takeStyle()
-    saveCheckpoint()
   }
 
   /// Latents drawn or fed since the start.
@@ -61,6 +57,12 @@ public final class LatentStream {
 
   /// The latent drawn or fed last, `[dimension]`, normalised: what the next is made from. Of codes the last that is complete.
   public var latent: [Float] { Array(core.decodable) }
+
+  /// Positions between a draw and the latent that it completes: of codes, else 0.
+  var delay: Int {
+    guard case .codes(let codes) = runner.model.sampler else { return 0 }
+    return codes.delay
+  }
 
   /// Draws the next latent, `[dimension]`, normalised; valid until the next call.
   public func next() -> UnsafeBufferPointer<Float> {
@@ -84,7 +86,7 @@ public final class LatentStream {
       recover(completely: attempts > 3)
       if attempts > 8 {
         // Weights that cannot draw a finite latent give silence, not noise.
-        core.latent.update(repeating: 0)
+        core.silence()
         failures += 1
         return core.decodable
       }
@@ -132,9 +134,11 @@ public final class LatentStream {
     if !prepared.fits { core.options.style = nil }
     runner.set(sinks: prepared.sinks, slot: core.slot)
     // Value by value: sharing the storage would allocate at the next write, when nothing may.
-    for index in start.indices { start[index] = prepared.start[index] }
-    if core.position == 0 { core.begin(with: start) }
-    if checkpoint.position == 0 { saveCheckpoint() }
+    for index in core.start.indices { core.start[index] = prepared.start[index] }
+    if core.position == 0 { core.begin() }
+    if checkpoint.position == 0 {
+      for index in checkpoint.latent.indices { checkpoint.latent[index] = core.first(index) }
+    }
   }
 
   /// Sets options without allocation, whatever their style: it was prepared before.
@@ -167,7 +171,7 @@ public final class LatentStream {
   private func recover(completely: Bool) {
     if completely {
       runner.state.reset(slot: core.slot)
-      core.begin(with: start)
+      core.begin()
       core.position = 0
       saveCheckpoint()
       return
@@ -181,7 +185,7 @@ extension LatentStream {
   /// Bytes of the stream's state.
   var stateByteCount: Int { runner.state.byteCount }
   /// Bytes of what stands beside it: latents, noise and the table of times.
-  var bufferByteCount: Int { (6 * core.latent.count + core.times.count) * MemoryLayout<Float>.stride }
+  var bufferByteCount: Int { core.byteCount + checkpoint.latent.count * MemoryLayout<Float>.stride }
 }
 
 // MARK: - Saving
@@ -215,7 +219,7 @@ extension LatentStream {
       throw GenerationError("the saved state belongs to another model, or is damaged")
     }
     if snapshot.position == 0 {
-      core.begin(with: start)
+      core.begin()
     } else {
       _ = core.latent.update(fromContentsOf: snapshot.latent)
     }

@@ -40,10 +40,7 @@ public final class Session {
   /// Samples of one frame, in each channel.
   public var samplesPerFrame: Int { package.codec.codec.samplesPerFrame }
   /// Samples before the first that is heard.
-  var leadSamples: Int {
-    guard case .codes(let codes) = package.model.sampler else { return package.codec.codec.delay }
-    return package.codec.codec.delay + codes.delay * samplesPerFrame
-  }
+  var leadSamples: Int { package.codec.codec.delay + latents.delay * samplesPerFrame }
   var engine: CPUEngine { group.engine }
   var decoderState: StreamState { group.decoderState }
 
@@ -173,7 +170,7 @@ public final class Session {
   /// channel's first are to be dropped.
   private func step() -> (samples: UnsafeBufferPointer<Float>, skipped: Int) {
     while true {
-      lastFrame = latents.position
+      lastFrame = latents.position - latents.delay
       let samples = group.decoder.step(latents.next(), slots: slots)
       let skipped = skip()
       if skipped < samplesPerFrame { return (samples, skipped) }
@@ -196,7 +193,7 @@ public final class Session {
 
   /// A frame that the group made, `[channels, samplesPerFrame]`, as a chunk.
   func takeFrame(_ samples: UnsafeBufferPointer<Float>, of latent: Int) -> AudioChunk {
-    lastFrame = latent
+    lastFrame = latent - latents.delay
     return chunk(samples, skipped: skip())
   }
 

@@ -63,7 +63,7 @@ public final class SessionGroup {
 
   /// The next chunk of each of these sessions: the others pause.
   ///
-  /// A session's first chunk is shorter by the codec's delay. Traps where a session is of another group, or is there twice.
+  /// A session's first chunk is shorter by the codec's delay; of codes, the first are empty. Traps where a session is of another group, or is there twice.
   public func next(_ sessions: [Session]) -> [AudioChunk] {
     guard !sessions.isEmpty else { return [] }
     precondition(sessions.allSatisfy { $0.group === self }, "SessionGroup.next: a session of another group")

@@ -26,7 +26,7 @@ final class StreamCore {
   let slot: Int
   let runner: ModelRunner
 
-  /// What stands before the first latent, where that is no latent: of codes.
+  /// What stands before the first latent, as the backbone reads it.
   let start: UnsafeMutableBufferPointer<Float>
   /// The newest latent that is complete, of codes.
   private let sounding: UnsafeMutableBufferPointer<Float>
@@ -50,8 +50,7 @@ final class StreamCore {
       return buffer
     }
     (latent, drawn, origin, noise) = (zeros(dimension), zeros(dimension), zeros(dimension), zeros(dimension))
-    (start, sounding) =
-      codes == nil ? (zeros(0), zeros(0)) : (zeros(sizes.inputDimension), zeros(sizes.latentDimension))
+    (start, sounding) = (zeros(sizes.inputDimension), zeros(codes == nil ? 0 : sizes.latentDimension))
     times = zeros(NetworkDrawing.mostRows * (runner.model.sampler.network?.configuration.width ?? 0))
   }
 
@@ -145,7 +144,9 @@ final class StreamCore {
   }
 
   /// Whether what was drawn is music, as far as its numbers say: normalised latents have variance 1.
-  var isSound: Bool { codes != nil || drawn.allSatisfy { abs($0) < LatentStream.limit } }
+  var isSound: Bool {
+    codes == nil ? drawn.allSatisfy { abs($0) < LatentStream.limit } : drawn.allSatisfy(\.isFinite)
+  }
 
   /// The latent to be decoded, `[latentDimension]`, normalised; of codes the one that is complete.
   var decodable: UnsafeBufferPointer<Float> {
@@ -161,14 +162,18 @@ final class StreamCore {
     return saved.allSatisfy { $0 >= -1 && $0 < Float(codes.codes) && $0 == $0.rounded() }
   }
 
-  /// Puts what stands before the first latent in its place.
-  func begin(with start: [Float]) {
-    guard codes != nil else {
-      _ = latent.update(fromContentsOf: start)
-      return
-    }
-    _ = self.start.update(fromContentsOf: start)
-    latent.update(repeating: -1)
+  /// A value of what stands in ``latent`` before the first: of codes that there is none.
+  func first(_ index: Int) -> Float { codes == nil ? start[index] : -1 }
+
+  func begin() { for index in latent.indices { latent[index] = first(index) } }
+
+  /// What sounds like nothing.
+  func silence() { latent.update(repeating: codes == nil ? 0 : -1) }
+
+  /// In bytes, with the table of times.
+  var byteCount: Int {
+    [latent, drawn, origin, noise, start, sounding, times].reduce(0) { $0 + $1.count }
+      * MemoryLayout<Float>.stride
   }
 
   private var temperature: Float { options.temperature * factors.temperature }

@@ -51,6 +51,17 @@ public struct CodeSampler: Sendable {
     return result
   }
 
+  /// Latents `[count, D]` as their codes say them.
+  public func quantised(_ latents: [Float], on engine: CPUEngine) -> [Float] {
+    var result = [Float](repeating: 0, count: latents.count)
+    for (index, code) in codes(of: latents, on: engine).enumerated() {
+      let (row, book) = index.quotientAndRemainder(dividingBy: codebooks)
+      let vector = (book * codes + Int(code)) * dimension
+      for j in 0..<dimension { result[row * dimension + j] += values[vector + j] }
+    }
+    return result
+  }
+
   /// Index of the vector, of `[n, D]`, that is nearest to each of `points` `[count, D]`.
   public static func nearest(_ points: [Float], to vectors: [Float], dimension: Int, on engine: CPUEngine)
     -> [Int32]
@@ -101,26 +112,28 @@ public struct CodeSampler: Sendable {
       drawn[book] =
         position < book
         ? -1
-        : Float(
-          Self.draw(
-            UnsafeBufferPointer(rebasing: logits[book * codes..<(book + 1) * codes]),
-            temperature: temperature, uniform: uniform(book)))
+        : Self.draw(
+          UnsafeBufferPointer(rebasing: logits[book * codes..<(book + 1) * codes]),
+          temperature: temperature, uniform: uniform(book))
     }
   }
 
-  private static func draw(_ logits: UnsafeBufferPointer<Float>, temperature: Float, uniform: Float) -> Int {
+  /// A code; NaN where the logits are no numbers.
+  private static func draw(_ logits: UnsafeBufferPointer<Float>, temperature: Float, uniform: Float) -> Float
+  {
     var most = -Float.infinity
     for value in logits { most = max(most, value) }
     let inverse = 1 / max(temperature, 1e-3)
     func share(_ value: Float) -> Float { Float(Double.exponential(Double((value - most) * inverse))) }
     var sum: Float = 0
     for value in logits { sum += share(value) }
+    guard sum.isFinite, sum > 0 else { return .nan }
     var left = uniform * sum
     for index in 0..<logits.count - 1 {
       left -= share(logits[index])
-      if left < 0 { return index }
+      if left < 0 { return Float(index) }
     }
-    return logits.count - 1
+    return Float(logits.count - 1)
   }
 
   /// The latent that the newest position has completed, `[D]`; zeros before the first.

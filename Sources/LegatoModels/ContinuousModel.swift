@@ -68,6 +68,10 @@ public struct ContinuousModelConfiguration: Codable, Sendable, Hashable {
     for (name, value, range) in numbers where !range.contains(value) {
       return "\(name) is \(value); it must be from \(range.lowerBound) to \(range.upperBound)"
     }
+    // Positions read a 1 at each code.
+    if sampler.kind == .codes, sampler.codebooks * sampler.codes > 1 << 16 {
+      return "codebooks · codes is \(sampler.codebooks * sampler.codes), more than \(1 << 16)"
+    }
     let short = backbone.shortContext.map { $0.layers * $0.window } ?? 0
     let cache = (backbone.layers * backbone.window + short) * backbone.width
     if cache > 1 << 28 {

@@ -111,6 +111,61 @@ import Testing
     #expect(abs(mean) < 0.3 && deviation > 0.6 && deviation < 1.6, "mean \(mean), deviation \(deviation)")
   }
 
+  /// Codebooks are found in the data: a run goes on with the same ones or not at all.
+  @Test func codesGoOnWithTheirOwnCodebooks() throws {
+    try TinyPackage.writeCodec(to: folder.path("codec"))
+    func run(_ arguments: String...) throws -> LegatoProcess.Result {
+      try LegatoProcess.run(arguments + ["--quiet"], in: folder.url)
+    }
+    func prepare() throws {
+      let result = try run("prepare", "recordings", "--codec", "codec", "--output", "latents")
+      try #require(result.status == 0, "\(result.error)")
+    }
+    try """
+    kind: model
+    steps: 4
+    batch_size: 2
+    device: cpu
+    threads: 1
+    data: { latents: latents, crop_frames: 48 }
+    checkpoint: { every_steps: 4, every_minutes: 0, keep: 1 }
+    evaluate: { every_steps: 0, batches: 1 }
+    samples: { every_steps: 0 }
+    model: { preset: tiny, window: 16, transform: { kind: next-token }, sampler: { kind: codes, codebooks: 2, codes: 4 } }
+    """.write(toFile: folder.path("codes.yaml"), atomically: true, encoding: .utf8)
+    func train(_ steps: Int) throws -> LegatoProcess.Result {
+      try run("train", "codes.yaml", "--output", "codes", "--set", "steps=\(steps)")
+    }
+    func codebooks() throws -> [Float] {
+      try SafetensorsFile(path: folder.path("codes/package/model.safetensors")).floats("sampler.codebooks")
+    }
+    try prepare()
+    for steps in [4, 8] {
+      let result = try train(steps)
+      try #require(result.status == 0, "\(result.error)")
+    }
+    let found = try codebooks()
+    #expect(found.count == 2 * 4 * 16 && Set(found).count > 50)
+    try AudioFile.write(
+      TinyPackage.recording(seconds: 5, sampleRate: 48_000, channels: 2), to: folder.path("recordings/c.wav"))
+    try FileManager.default.removeItem(atPath: folder.path("recordings/a.wav"))
+    try prepare()
+    let refused = try train(12)
+    #expect(
+      refused.status == 1 && refused.error.contains("codebooks are found in the data"), "\(refused.error)")
+    #expect(try codebooks() == found)
+    let played = try run(
+      "generate", "--model", "codes/package", "--duration", "1s", "--seed", "1", "--output", "codes.wav")
+    #expect(played.status == 0, "\(played.error)")
+    let continued = try run(
+      "generate", "--model", "codes/package", "--duration", "1s", "--prompt", "recordings/b.wav", "--output",
+      "no.wav")
+    #expect(
+      continued.status == 1 && continued.error.contains("cannot continue a recording"), "\(continued.error)")
+    let converted = try run("convert", "codes/package", "--weights", "int8", "--output", "small")
+    #expect(converted.status == 1 && converted.error.contains("a model of codes"), "\(converted.error)")
+  }
+
   @Test func aFrozenEncoderKeepsLatentsAndModels() throws {
     func run(_ arguments: String...) throws {
       let result = try LegatoProcess.run(arguments + ["--quiet"], in: folder.url)

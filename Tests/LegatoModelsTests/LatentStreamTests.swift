@@ -1,9 +1,9 @@
 import Foundation
-@testable import Legato
 import LegatoCodecs
 import LegatoTensor
 import Testing
 
+@testable import Legato
 @testable import LegatoModels
 
 /// The stream of plans against the model's definition, evaluated eagerly on whole sequences.
@@ -168,6 +168,19 @@ import Testing
     }
     saved.latent[0] = 6
     try stream.restore(saved)
+  }
+
+  /// Logits that are no numbers are no codes: the stream tries again, then gives silence, and tells.
+  @Test func codesOfWeightsThatAreTooLargeAreCounted() throws {
+    let model = try ContinuousModelTests.model(sampler: .codes)
+    let weights = model.weights.map { weight in
+      weight.name == "sampler.out.weight"
+        ? Weight(name: weight.name, shape: weight.shape, values: weight.floats().map { _ in 3e38 }) : weight
+    }
+    let broken = try ContinuousModel(model.configuration, weights: NamedWeights(weights, origin: "broken"))
+    let stream = LatentStream(model: broken, engine: CPUEngine(threads: 1), options: .init(seed: 1))
+    for _ in 0..<5 { #expect(stream.next().allSatisfy { $0 == 0 }) }
+    #expect(stream.failures == 5 && stream.recoveries > 5)
   }
 
   @Test(arguments: [true, false], SamplerKind.allCases)

@@ -158,6 +158,42 @@ import Testing
     }
   }
 
+  /// Points in clusters of clusters: each codebook finds a level, in the order in which codes are taken.
+  @Test func codebooksAreFoundLevelByLevel() throws {
+    let (d, count, engine) = (6, 4000, CPUEngine(threads: 1))
+    let noise = RandomStream(seed: 11, stream: 0)
+    let coarse = (0..<4).map { noise.normal(d, from: $0 * d).map { 8 * $0 } }
+    let fine = (0..<4).map { noise.normal(d, from: 100 + $0 * d) }
+    let points = (0..<count).flatMap { row in
+      let rest = noise.normal(d, from: 1000 + row * d)
+      return (0..<d).map { coarse[row % 4][$0] + fine[row / 4 % 4][$0] + 0.01 * rest[$0] }
+    }
+    let vectors = CodebookFit.vectors(
+      of: points, dimension: d, codebooks: 2, codes: 6, seed: 3, on: engine)
+    #expect(
+      vectors == CodebookFit.vectors(of: points, dimension: d, codebooks: 2, codes: 6, seed: 3, on: engine))
+    #expect(vectors.allSatisfy { FloatBits.float(bfloat16: FloatBits.bfloat16($0)) == $0 })
+    var sizes = SamplerConfiguration()
+    (sizes.kind, sizes.codebooks, sizes.codes) = (.codes, 2, 6)
+    let source = ReplacingWeights(
+      Weight(name: CodeSampler.vectorsName, shape: [12, d], values: vectors), in: RandomWeights(seed: 1))
+    let sampler = try CodeSampler(
+      WeightScope(source)["sampler"], sizes, conditionWidth: 8, latentDimension: d)
+    #expect(sampler.vectors.floats() == vectors)
+    func energy(_ values: [Float]) -> Float { values.reduce(0) { $0 + $1 * $1 } / Float(count) }
+    let first = Array(vectors[..<(6 * d)])
+    let nearest = CodeSampler.nearest(points, to: first, dimension: d, on: engine)
+    var left = points
+    for row in 0..<count {
+      for j in 0..<d { left[row * d + j] -= first[Int(nearest[row]) * d + j] }
+    }
+    let quantised = sampler.quantised(points, on: engine)
+    let rest = zip(points, quantised).map { $0 - $1 }
+    // The first finds the coarse clusters, the second most of what is left.
+    let energies = [energy(points), energy(left), energy(rest)]
+    #expect(energies[1] < 0.1 * energies[0] && energies[2] < 0.3 * energies[1], "\(energies)")
+  }
+
   /// A network that says nothing leaves all of the noise: the mean square of its 1 is 1.
   @Test func aDiffusionsLossBeginsAtOne() throws {
     var sizes = try #require(ContinuousModelConfiguration.preset("tiny"))

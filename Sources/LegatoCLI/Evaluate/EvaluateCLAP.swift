@@ -13,8 +13,8 @@ struct EvaluateCLAP: ParsableCommand {
     abstract: "Measure how well sounds fit texts: the CLAP score.",
     discussion: """
       The cosine of a text's vector and a sound's in CLAP's common space, -1 to 1; the mean over all windows of 10 s of a \
-      sound, and over sounds with a 95 % interval. Beside it what each sound scores with the texts of the other sounds, on \
-      average: what a score is worth is how far it is above that. Texts are the captions of a manifest, as `legato \
+      sound, and over sounds with a 95 % interval. Beside it what each sound scores with the other texts, each \
+      once, on average: what a score is worth is how far it is above that. Texts are the captions of a manifest, as `legato \
       corpus` writes it, or one for all sounds (--text).
 
       The weights are published ones of CLAP with HTSAT-tiny or -base without fusion, converted by \
@@ -51,9 +51,10 @@ struct EvaluateCLAP: ParsableCommand {
     StopSignal.install()
     let files = try SoundFiles(label: "sounds", source: sounds, splits: split, keepsCopies: true)
     let texts = try files.items.map { item in
-      guard let text = text ?? item.caption else {
+      guard let text = text ?? item.caption, !text.allSatisfy(\.isWhitespace) else {
         throw CommandError(
-          "\(item.path): it has no caption; give a manifest whose rows have a \"caption\", or one --text for all")
+          "\(item.path): it has no caption; give a manifest whose rows have a \"caption\", or one --text for all"
+        )
       }
       return text
     }
@@ -66,16 +67,17 @@ struct EvaluateCLAP: ParsableCommand {
     }
     let progress = ProgressLine(
       "clap", total: files.items.count, unit: "sound", style: reporting.terminalProgress)
+    defer { progress.finish() }
     var pairs: [CLAPReport.Pair] = []
     for (item, text) in zip(files.items, texts) {
       let vector = try files.result(of: item, ()) { sound, _, _ in
-        try backend.withoutGradients { try score.vector(of: sound) }
+        let vector = try backend.withoutGradients { try score.vector(of: sound) }
+        try backend.check()
+        return vector
       }
-      try backend.check()
       pairs.append(.init(sound: item.path, text: text, vector: vector))
       progress.update(pairs.count)
     }
-    progress.finish()
     let report = CLAPReport(
       pairs, texts: known, weights: try SafetensorsFile(path: weights).sha256(), warnings: files.warnings)
     for warning in report.warnings where !reporting.json { StandardError.write("warning: \(warning)\n") }

@@ -65,6 +65,9 @@ struct EvaluateLoss: ParsableCommand {
         "--positions is \(length); it must be more than \(window + window / 4), one window and a quarter")
     }
     let clips = try clips(data, length: length)
+    guard contextNoise.isEmpty || package.configuration.model.sampler.kind != .codes else {
+      throw CommandError("\(package.path): codes are read without noise; leave --context-noise out")
+    }
     let own = package.configuration.generation.contextNoise
     let noises = contextNoise.isEmpty ? (own > 0 ? [0, own] : [0]) : contextNoise
     let progress = ProgressLine(

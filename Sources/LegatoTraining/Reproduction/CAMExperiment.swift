@@ -82,6 +82,12 @@ public struct CAMExperiment: Sendable {
     }
   }
 
+  /// General MIDI programs. What two cores learn in minutes is one instrument.
+  var instruments: (programs: [String], text: String) {
+    scale == .large
+      ? (["0", "11", "24", "42", "48", "73"], "six instruments, one at a time") : (["0"], "piano alone")
+  }
+
   var maximumMinutes: Double { scale == .toy ? 1 : scale == .small ? 3 : 10 }
 
   /// Training seeds of the rows that decide.
@@ -91,7 +97,7 @@ public struct CAMExperiment: Sendable {
   var tuning: (trials: Int, count: Int, seconds: Double, mostSteps: Int) {
     switch scale {
     case .toy: (2, 2, 9, 8)
-    case .small: (14, 16, 30, 25)
+    case .small: (14, 12, 60, 25)
     case .large: (30, 16, 60, 100)
     }
   }
@@ -111,13 +117,14 @@ public struct CAMExperiment: Sendable {
       switch scale {
       case .toy: "{preset: tiny, window: 16, transform: {kind: linear-noise, k_max: 1.0}}"
       case .small:
-        "{preset: small, width: 192, heads: 3, layers: 5, window: 128, start_fraction: 0.1, sampler: {draws: 2}, transform: {kind: linear-noise, k_max: 1.0}}"
+        "{preset: small, width: 192, heads: 3, layers: 5, window: 128, start_fraction: 0.1, sampler: {width: 256, blocks: 2, draws: 2}, transform: {kind: linear-noise, k_max: 1.0}}"
       case .large: "{preset: cam-150m, transform: {kind: linear-noise, k_max: 1.0}}"
       }
     let (steps, batch, crop, warmup) =
       switch scale {
       case .toy: (4, 2, 60, 1)
-      case .small: (1000, 8, 384, 100)
+      // Small batches: the first thousands of updates are worth more than their accuracy.
+      case .small: (2500, 4, 384, 100)
       case .large: (400_000, 32, 768, 1000)
       }
     return try Recipe(
@@ -129,8 +136,8 @@ public struct CAMExperiment: Sendable {
         steps: \(steps)
         batch_size: \(batch)
         data: {latents: latents, crop_frames: \(crop)}
-        optimizer: {learning_rate: 1e-3, betas: [0.9, 0.95], weight_decay: 0.02, clip: 1.0, warmup_steps: \(warmup), schedule: cosine, final_fraction: 0.03}
-        ema: {decay: \(scale == .toy ? 0.5 : scale == .small ? 0.99 : 0.9999)}
+        optimizer: {learning_rate: \(scale == .small ? "1.5e-3" : "1e-3"), betas: [0.9, 0.95], weight_decay: 0.02, clip: 1.0, warmup_steps: \(warmup), schedule: cosine, final_fraction: 0.03}
+        ema: {decay: \(scale == .toy ? 0.5 : scale == .small ? 0.995 : 0.9999)}
         checkpoint: {every_steps: 0, every_minutes: 3, keep: 1}
         evaluate: {every_steps: \(max(1, steps / 4)), batches: \(scale == .toy ? 1 : 12)}
         samples: {every_steps: 0}

@@ -29,8 +29,8 @@ public struct CAMReport: Sendable {
     return """
       # CAM against its baselines, \(experiment.scale.rawValue)
       \(smoke)
-      `legato reproduce cam --scale \(experiment.scale.rawValue)`: every row is a model of one backbone on the same \(number(experiment.hours.training)) hours of single instruments (`legato corpus`),
-      with as many updates, each at the temperature and context noise of the least distance in \(experiment.tuning.trials) trials of \(experiment.tuning.count) seeds and \(number(experiment.tuning.seconds)) s, on the training's music and not what is measured with (a diffusion meanwhile with \(experiment.tuning.mostSteps) steps). Each plays \(number(seconds)) s from \(count) seeds. Distances
+      `legato reproduce cam --scale \(experiment.scale.rawValue)`: every row is a model of one backbone on the same \(number(experiment.hours.training)) hours of \(experiment.instruments.text) (`legato corpus`),
+      with as many updates, each at the temperature and context noise of the least distance (or, where that is not the less on other seeds, of the start) in \(experiment.tuning.trials) trials of \(experiment.tuning.count) seeds and \(number(experiment.tuning.seconds)) s, on the training's music and not what is measured with (a diffusion meanwhile with \(experiment.tuning.mostSteps) steps). Each plays \(number(seconds)) s from \(count) seeds. Distances
       are Fréchet distances of log-mel patches from recordings that no training saw, as the codec gives them back: of the first \(number(stretch)) s of all seeds together, and of the last \(number(stretch)) s. The last is **FADacc** as Legato
       defines it; it is not the paper's, whose definition is not published. Latents: the same of the codec's latents, which know nothing of patches. With several training seeds: mean and 95 % interval (Student).
 
@@ -71,9 +71,20 @@ public struct CAMReport: Sendable {
   private var real: String {
     guard let floor = outcome.real.floor else { return "" }
     let (mean, high) = (Estimate.digits(floor.frechet), Estimate.digits(floor.frechetHigh))
-    let recorded = outcome.recorded.map { "; as they were before the codec: \(Estimate.digits($0))" } ?? ""
-    return
-      "Stretches of \(floor.recordings) real recordings against the others: \(mean), 95 % of groups at most \(high)\(recorded).\n"
+    var lines = [
+      "Stretches of \(floor.recordings) real recordings against the others: \(mean), 95 % of groups at most \(high)."
+    ]
+    if let (before, after) = outcome.recorded {
+      lines.append(
+        "Of one such group: \(Estimate.digits(after)); as it was before the codec: \(Estimate.digits(before))."
+      )
+    }
+    let quantised = outcome.results.compactMap(\.quantised)
+    if let mean = Estimate(meanOf: quantised) {
+      lines.append(
+        "That group through the codes of the discrete system and back, without a model: \(mean.text).")
+    }
+    return lines.joined(separator: "\n") + "\n"
   }
 
   private func plot(_ picture: String) -> String {

@@ -39,8 +39,8 @@ public struct CAMReproduction: Sendable {
     public var failures: [String]
     /// As many real recordings as seeds that play, against the others.
     public var real: DriftReport
-    /// Mean distance of stretches of the same recordings before the codec.
-    public var recorded: Double?
+    /// Mean distance of stretches that all of these recordings have; before the codec, and as it gives them back.
+    public var recorded: (before: Double, after: Double)?
     public var warnings: [String]
   }
 
@@ -87,7 +87,7 @@ public struct CAMReproduction: Sendable {
       let isWanted = rows.isEmpty || rows.contains(job.row.name)
       do {
         if isWanted, !StopSignal.isRequested, !limit.isOver(),
-          let result = try made(job, key, data: data, real: real, limit: limit)
+          let result = try made(job, key, data: data, real: real, codec: codec, limit: limit)
         {
           results.append(result)
         } else {
@@ -110,7 +110,7 @@ public struct CAMReproduction: Sendable {
     var options = CorpusOptions(hours: hours, output: URL(fileURLWithPath: "\(folder)/\(name)"))
     options.seed = seed
     options.maximumMinutes = experiment.maximumMinutes
-    options.instruments = ["0", "11", "24", "42", "48", "73"]
+    options.instruments = experiment.instruments.programs
     options.soundFont = soundFont.map { URL(fileURLWithPath: $0) }
     options.threads = threads
     let line = ProgressLine(name, total: nil, unit: "piece", style: style)
@@ -176,7 +176,7 @@ public struct CAMReproduction: Sendable {
 
   /// Nil where it was stopped.
   private func made(
-    _ job: Job, _ key: String, data: LatentDataset, real: RealMusic, limit: TimeLimit
+    _ job: Job, _ key: String, data: LatentDataset, real: RealMusic, codec: CodecPackage, limit: TimeLimit
   ) throws -> CAMResult? {
     tell("\(job.name): trains")
     let run = "\(folder)/trained/\(try trainingKey(job, data))"
@@ -191,6 +191,8 @@ public struct CAMReproduction: Sendable {
     let trained = monotonicSeconds()
     tell("\(job.name): looks for the settings it plays best with")
     var package = try ModelPackage(path: path, streams: false)
+    // The decoder of today: a package keeps that of its training, and the latents that of the first preparation.
+    package = package.with(generation: package.configuration.generation, codec: codec)
     guard let search = try tuned(package, job.row, data) else { return nil }
     var settings = search.settings
     settings.steps = package.configuration.generation.steps
@@ -206,7 +208,8 @@ public struct CAMReproduction: Sendable {
       seconds: .init(
         training: try isShared(job, data) ? nil : package.configuration.training?.seconds ?? trained - start,
         tuning: tuned - trained, measuring: monotonicSeconds() - tuned),
-      hardware: package.configuration.training?.hardware ?? "", report: report)
+      hardware: package.configuration.training?.hardware ?? "",
+      quantised: try real.quantised(by: package, threads: threads), report: report)
     try FileManager.default.createDirectory(atPath: folder + "/rows", withIntermediateDirectories: true)
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]

@@ -12,14 +12,22 @@ struct RealMusic: Sendable {
   let latents: LatentReference
   /// As many recordings as seeds that play, against the others.
   let control: DriftReport
-  /// The same recordings as they were before the codec, against the others as it gives them back: what it loses.
-  let recorded: Double?
+  /// The same in stretches that all of them have: as they were before the codec, against the others as it gives them back; and as it gives
+  /// them back themselves.
+  let recorded: (before: Double, after: Double)?
+  private let data: LatentDataset
+  private let codec: CodecPackage
+  /// Indices of those recordings in the reference, and stretches that all of them have.
+  private let chosen: [Int]
+  private let common: Int
+  private let pieces: [LatentPiece]
 
   init(
     _ data: LatentDataset, codec: CodecPackage, experiment: CAMExperiment, threads: Int,
     style: ProgressStyle
   ) throws {
     let stretch = experiment.playing.stretch
+    (self.data, self.codec) = (data, codec)
     let codec = codec.codec
     let pieces = data.index.pieces.filter { Double($0.frames) / codec.frameRate >= stretch + 1 }
     let progress = SharedProgress(
@@ -28,7 +36,7 @@ struct RealMusic: Sendable {
     defer { progress.finish() }
     let sounds = try ParallelWork.map(pieces.count, threads: threads) { index in
       let piece = pieces[index]
-      if StopSignal.isRequested { throw CancellationError() }
+      try Self.checkStop(data.path)
       return try MeasuredSound.decoded(
         try data.crop(piece: piece, start: 0, count: piece.frames), name: piece.id, codec: codec,
         stretch: stretch, made: progress.add)
@@ -43,15 +51,47 @@ struct RealMusic: Sendable {
         name: "\(count) real recordings", sounds: chosen.map { sounds[$0] }, leavingOut: Set(chosen)),
       reference: reference, engine: engine)
     let recordings = try ParallelWork.map(count, threads: threads) { index in
-      try StretchMeter.measure(
-        file: "\(data.index.source)/\(pieces[chosen[index]].path)", stretch: stretch, engine: CPUEngine(threads: 1))
+      try Self.checkStop(data.path)
+      return try StretchMeter.measure(
+        file: "\(data.index.source)/\(pieces[chosen[index]].path)", stretch: stretch,
+        engine: CPUEngine(threads: 1))
     }
     let before = try DriftReport(
       DriftSystem(name: "recordings before the codec", sounds: recordings, leavingOut: Set(chosen)),
       reference: reference, engine: engine)
-    // Stretches that all of them reach.
-    recorded = Statistics.mean(
-      before.stretches.prefix(recordings.map(\.stretches).min() ?? 0).map(\.distance.frechet.value))
+    let common = recordings.map(\.stretches).min() ?? 0
+    (self.chosen, self.common, self.pieces) = (chosen, common, pieces)
+    if let before = Self.mean(before, common), let after = Self.mean(control, common) {
+      recorded = (before, after)
+    } else {
+      recorded = nil
+    }
+  }
+
+  private static func mean(_ report: DriftReport, _ stretches: Int) -> Double? {
+    Statistics.mean(report.stretches.prefix(stretches).map(\.distance.frechet.value))
+  }
+
+  private static func checkStop(_ path: String) throws {
+    guard !StopSignal.isRequested else {
+      throw PrepareError(.cancelled, path, "stopped on request", "Type the same command again to go on.")
+    }
+  }
+
+  /// Distance of the chosen recordings through a package's codes and back, in stretches that all of them have; nil for other samplers.
+  func quantised(by package: ModelPackage, threads: Int) throws -> Double? {
+    guard case .codes(let codes) = package.model.sampler else { return nil }
+    let sounds = try ParallelWork.map(chosen.count, threads: threads) { index in
+      let piece = pieces[chosen[index]]
+      let latents = try data.crop(piece: piece, start: 0, count: piece.frames)
+      return try MeasuredSound.decoded(
+        codes.quantised(latents, on: CPUEngine(threads: 1)), name: piece.id, codec: codec.codec,
+        stretch: reference.stretchSeconds, made: { _ in })
+    }
+    return Self.mean(
+      try DriftReport(
+        DriftSystem(name: "recordings through codes", sounds: sounds, leavingOut: Set(chosen)),
+        reference: reference, engine: CPUEngine(threads: threads)), common)
   }
 
   private struct Stopped: Error {}

@@ -3,8 +3,7 @@ import LegatoTensor
 
 /// Finds codebooks of a residual vector quantisation: k-means of latents, then of what the codebooks so far leave, and so on.
 enum CodebookFit {
-  /// Latents that codebooks are fitted on, and rounds of k-means.
-  private static let (mostLatents, rounds) = (16_384, 12)
+  private static let rounds = 12
 
   /// Vectors `[codebooks · codes, D]` for training latents of a dataset; a function of its arguments alone.
   ///
@@ -12,20 +11,29 @@ enum CodebookFit {
   static func vectors(
     of data: LatentDataset, codebooks: Int, codes: Int, seed: UInt64, threads: Int
   ) throws -> [Float] {
-    let d = data.dimension
-    let crops = try data.spread(split: .train, frames: 1, count: mostLatents)
+    let crops = try data.spread(split: .train, frames: 1, count: max(16_384, 64 * codes))
     guard crops.count >= 4 * codes else {
       throw TrainingError(
         "there are \(crops.count) latents to train on, too few for codebooks of \(codes)",
         "Prepare more recordings, or lower model.sampler.codes.")
     }
-    let engine = CPUEngine(threads: threads)
-    var rest = crops.flatMap(\.values)
+    return vectors(
+      of: crops.flatMap(\.values), dimension: data.dimension, codebooks: codebooks, codes: codes, seed: seed,
+      on: CPUEngine(threads: threads))
+  }
+
+  /// The same for latents `[count, D]`, at least as many as a codebook has codes. As packages store them, in bfloat16: what is trained with is what plays.
+  static func vectors(
+    of latents: [Float], dimension d: Int, codebooks: Int, codes: Int, seed: UInt64, on engine: CPUEngine
+  ) -> [Float] {
+    let count = latents.count / d
+    var rest = latents
     var vectors: [Float] = []
     for book in 0..<codebooks {
       let found = centres(
         of: rest, count: codes, dimension: d,
-        order: RandomStream(seed: seed, name: "codebook \(book)").permutation(of: crops.count), on: engine)
+        order: RandomStream(seed: seed, name: "codebook \(book)").permutation(of: count), on: engine
+      ).map { FloatBits.float(bfloat16: FloatBits.bfloat16($0)) }
       for (row, code) in CodeSampler.nearest(rest, to: found, dimension: d, on: engine).enumerated() {
         for j in 0..<d { rest[row * d + j] -= found[Int(code) * d + j] }
       }
@@ -69,7 +77,7 @@ final class ReplacingWeights: WeightSource {
   init(_ known: Weight, in source: any WeightSource) { (self.known, self.source) = (known, source) }
 
   func weight(named name: String, shape: [Int], initial: Initializer) throws -> Weight {
-    guard name == known.name else {
+    guard name == known.name, shape == known.shape else {
       return try source.weight(named: name, shape: shape, initial: initial)
     }
     return known

@@ -36,6 +36,10 @@ public final class ModelTask: TrainingTask {
   public var trainable: [Weight] {
     (settings.style == nil ? model.weights : model.styleWeights).filter { $0.name != CodeSampler.vectorsName }
   }
+  public var foundFingerprint: String? {
+    guard case .codes(let codes) = model.sampler else { return nil }
+    return DataFingerprint.of(["\(codes.vectors.floats())"])
+  }
   public var dataFingerprint: String {
     // Of a style the model that it is learned on is a part of the data.
     settings.style == nil ? data.fingerprint : "\(whole.fingerprint) \(parent?.model.styleKey ?? "")"
@@ -125,6 +129,9 @@ public final class ModelTask: TrainingTask {
       notes.append(
         "a model that draws whole sequences reads no past and cannot stream: transform, draws and time_per do nothing, and there will be no samples"
       )
+    }
+    if model.configuration.sampler.kind == .codes, settings.transform.kind != .nextToken {
+      notes.append("codes are read without noise: the transform does nothing")
     }
     if heldOut == .train {
       notes.append(

@@ -138,6 +138,11 @@ public final class Trainer {
       return (adversary.weights, optimizer, adversary.learningRate)
     }
     if let checkpoint = folder.latest {
+      guard checkpoint.state.extra["found"] == task.foundFingerprint else {
+        throw TrainingError(
+          "\(folder.path): codebooks are found in the data, and what is there now gives others than step \(step) was trained with",
+          "Prepare the data as they were, or train into another folder.")
+      }
       try CheckpointFiles.restore(
         weights: task.trainable, from: checkpoint.file("model.safetensors"), to: backend)
       average = try ExponentialMovingAverage(backend, task.trainable, decay: Float(recipe.ema.decay))
@@ -355,9 +360,10 @@ public final class Trainer {
 
   private func saveCheckpoint() throws {
     guard step > 0, folder.latestStep != step else { return }
+    var extra = ["data": task.dataFingerprint]
+    extra["found"] = task.foundFingerprint
     let state = RunState(
-      step: step, seconds: seconds, machine: machine, extra: ["data": task.dataFingerprint],
-      best: best?.evaluation)
+      step: step, seconds: seconds, machine: machine, extra: extra, best: best?.evaluation)
     do {
       try folder.saveCheckpoint(state) { path in
         try CheckpointFiles.write(try backend.trained(task.trainable), to: path + "/model.safetensors")

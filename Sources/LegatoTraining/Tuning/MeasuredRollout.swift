@@ -47,8 +47,7 @@ package struct MeasuredRollout: Sendable {
     var left = Int((seconds * Double(codec.sampleRate)).rounded())
     while left > 0 {
       let (channels, latent) = next()
-      // Before the first sample there is no latent either: codes are complete later.
-      if keepsLatents, !channels[0].isEmpty { values += latent }
+      if keepsLatents { values += latent }
       let length = min(left, channels[0].count)
       try meter.append(limiter.process(channels.map { Array($0.prefix(length)) }))
       left -= length

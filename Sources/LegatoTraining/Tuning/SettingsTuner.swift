@@ -139,7 +139,11 @@ public struct SettingsTuner: Sendable {
 
   /// A style can only have what a factor makes of the package's setting: nothing of 0.
   private var axes: [SettingsSearch.Axis] {
-    let all = SettingsSearch.axes.filter { tuned.contains($0.name) }
+    // Codes are read as they are.
+    let isOfCodes = package.configuration.model.sampler.kind == .codes
+    let all = SettingsSearch.axes.filter {
+      tuned.contains($0.name) && (!isOfCodes || $0.name == .temperature)
+    }
     guard playedStyle != nil else { return all }
     return all.compactMap { axis in
       var axis = axis
