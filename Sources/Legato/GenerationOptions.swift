@@ -6,7 +6,7 @@ public struct GenerationOptions: Sendable, Hashable {
   public var seed: UInt64
   /// Factor of the noise that a latent is made from: lower is plainer, higher wilder.
   public var temperature: Float
-  /// Evaluations of the sampler for a latent; a mixture has none.
+  /// Evaluations of the sampler for a latent; a mixture and codes have none.
   public var steps: Int
   /// Share of noise mixed into a latent before it is fed back; what keeps long streams from drifting.
   public var contextNoise: Float

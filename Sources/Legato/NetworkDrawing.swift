@@ -10,7 +10,7 @@ protocol LatentDrawing: AnyObject {
   func recordAll()
 }
 
-/// Draws by a network that is asked once or several times, for all streams at once: all but a mixture.
+/// Draws by a network that is asked once or several times, for all streams at once: all but a mixture and codes.
 final class NetworkDrawing: LatentDrawing {
   private let network: SamplerNetwork
   private let dimension: Int

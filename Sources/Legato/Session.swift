@@ -170,7 +170,7 @@ public final class Session {
   /// channel's first are to be dropped.
   private func step() -> (samples: UnsafeBufferPointer<Float>, skipped: Int) {
     while true {
-      lastFrame = latents.position - latents.delay
+      lastFrame = max(0, latents.position - latents.delay)
       let samples = group.decoder.step(latents.next(), slots: slots)
       let skipped = skip()
       if skipped < samplesPerFrame { return (samples, skipped) }
@@ -193,7 +193,7 @@ public final class Session {
 
   /// A frame that the group made, `[channels, samplesPerFrame]`, as a chunk.
   func takeFrame(_ samples: UnsafeBufferPointer<Float>, of latent: Int) -> AudioChunk {
-    lastFrame = latent - latents.delay
+    lastFrame = max(0, latent - latents.delay)
     return chunk(samples, skipped: skip())
   }
 

@@ -104,6 +104,11 @@ struct Bench: ParsableCommand {
         ?? loaded
       name = path
     }
+    guard package.configuration.model.sampler.kind != .codes else {
+      throw CommandError(
+        "\(name): a model of codes is a baseline to be measured (`legato reproduce cam`), and has no bench; choose a package of latents"
+      )
+    }
     let run = BenchRun(
       package: package, name: name, steps: steps, sessions: sessions, threads: threads.value, rounds: rounds,
       listening: listen)

@@ -65,11 +65,12 @@ struct EvaluateLoss: ParsableCommand {
         "--positions is \(length); it must be more than \(window + window / 4), one window and a quarter")
     }
     let clips = try clips(data, length: length)
-    guard contextNoise.isEmpty || package.configuration.model.sampler.kind != .codes else {
+    let isOfCodes = package.configuration.model.sampler.kind == .codes
+    guard contextNoise.isEmpty || !isOfCodes else {
       throw CommandError("\(package.path): codes are read without noise; leave --context-noise out")
     }
     let own = package.configuration.generation.contextNoise
-    let noises = contextNoise.isEmpty ? (own > 0 ? [0, own] : [0]) : contextNoise
+    let noises = contextNoise.isEmpty ? (own > 0 && !isOfCodes ? [0, own] : [0]) : contextNoise
     let progress = ProgressLine(
       "evaluate", total: noises.count * clips.count, unit: "clip", style: reporting.terminalProgress)
     let engine = CPUEngine(threads: threads.value)

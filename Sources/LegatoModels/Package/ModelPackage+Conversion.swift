@@ -16,11 +16,15 @@ extension ModelPackage {
     return ModelPackage(model: model, codec: codec, configuration: configuration, styles: styles, card: card)
   }
 
-  /// The same package with other settings of generation, and with a codec of the same encoder, in memory.
-  public func with(generation: GenerationDefaults, codec: CodecPackage? = nil) -> ModelPackage {
+  /// The same package with other settings of generation, in memory.
+  public func with(generation: GenerationDefaults) -> ModelPackage {
+    with(generation: generation, codec: codec)
+  }
+
+  /// The same, and with a codec of the same encoder.
+  package func with(generation: GenerationDefaults, codec: CodecPackage) -> ModelPackage {
     var configuration = configuration
     configuration.generation = generation
-    let codec = codec ?? self.codec
     return ModelPackage(model: model, codec: codec, configuration: configuration, styles: styles, card: card)
   }
 

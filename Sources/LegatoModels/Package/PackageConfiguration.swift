@@ -63,9 +63,9 @@ public struct ModelConfigurationFile: Codable, Sendable, Hashable {
 
 /// The settings at which a model sounds best, used unless the user says otherwise.
 public struct GenerationDefaults: Codable, Sendable, Hashable {
-  /// Factor of the noise that a latent is made from: all of a flow's, what a diffusion adds on the way, a mixture's deviations.
+  /// Factor of the noise that a latent is made from: all of a flow's, what a diffusion adds on the way, a mixture's deviations; of codes what logits are divided by.
   public var temperature: Float = 1
-  /// Evaluations of the sampler for a latent (``DrawSchedule``); a mixture has none.
+  /// Evaluations of the sampler for a latent (``DrawSchedule``); a mixture and codes have none.
   public var steps = 8
   /// Share of noise mixed into a latent before it is fed back.
   public var contextNoise: Float = 0.02

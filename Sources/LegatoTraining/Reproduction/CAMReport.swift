@@ -30,7 +30,7 @@ public struct CAMReport: Sendable {
       # CAM against its baselines, \(experiment.scale.rawValue)
       \(smoke)
       `legato reproduce cam --scale \(experiment.scale.rawValue)`: every row is a model of one backbone on the same \(number(experiment.hours.training)) hours of \(experiment.instruments.text) (`legato corpus`),
-      with as many updates, each at the temperature and context noise of the least distance (or, where that is not the less on other seeds, of the start) in \(experiment.tuning.trials) trials of \(experiment.tuning.count) seeds and \(number(experiment.tuning.seconds)) s, on the training's music and not what is measured with (a diffusion meanwhile with \(experiment.tuning.mostSteps) steps). Each plays \(number(seconds)) s from \(count) seeds. Distances
+      with as many updates, each at the temperature and context noise of the least distance (or, where that is not the less on other seeds, of the start) in \(experiment.tuning.trials) trials of \(experiment.tuning.count) seeds and \(number(experiment.tuning.seconds)) s, on the training's music and not what is measured with (systems of more steps than \(experiment.tuning.mostSteps) meanwhile with these). Each plays \(number(seconds)) s from \(count) seeds. Distances
       are Fréchet distances of log-mel patches from recordings that no training saw, as the codec gives them back: of the first \(number(stretch)) s of all seeds together, and of the last \(number(stretch)) s. The last is **FADacc** as Legato
       defines it; it is not the paper's, whose definition is not published. Latents: the same of the codec's latents, which know nothing of patches. With several training seeds: mean and 95 % interval (Student).
 
@@ -111,7 +111,7 @@ public struct CAMReport: Sendable {
     }
     let hardware = Set(outcome.results.map(\.hardware)).sorted().joined(separator: "; ")
     return ([head] + lines).joined(separator: "\n")
-      + "\n\nLosses are those of each row's own objective: compare them within one. Hardware: \(hardware)."
+      + "\n\nMinutes are wall time, of whatever else the machine did, too. Losses are those of each row's own objective: compare them within one. Hardware: \(hardware)."
   }
 
   private var missing: String {

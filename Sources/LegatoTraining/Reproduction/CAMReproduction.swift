@@ -217,7 +217,7 @@ public struct CAMReproduction: Sendable {
     return result
   }
 
-  /// A row's best temperature and context noise by the distance that is told, on music that is not measured with; nil where it was stopped.
+  /// A row's best temperature and context noise, by the Fréchet distance of all that is played, on music that is not measured with; nil where it was stopped.
   private func tuned(_ package: ModelPackage, _ row: CAMExperiment.Row, _ data: LatentDataset) throws
     -> SettingsTuner.Outcome?
   {

@@ -16,7 +16,7 @@ public struct CAMResult: Sendable, Codable {
   public var search: [SettingsTuner.Score]
   public var seconds: Seconds
   public var hardware: String
-  /// Of codes: mean distance of recordings that go through the codes and back, which no model of them gets below.
+  /// Of codes: mean distance of recordings that go through the codes and back: what the codes alone cost.
   public var quantised: Double?
   public var report: DriftReport
 

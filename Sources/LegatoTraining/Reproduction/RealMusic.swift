@@ -59,7 +59,7 @@ struct RealMusic: Sendable {
     let before = try DriftReport(
       DriftSystem(name: "recordings before the codec", sounds: recordings, leavingOut: Set(chosen)),
       reference: reference, engine: engine)
-    let common = recordings.map(\.stretches).min() ?? 0
+    let common = (recordings + chosen.map { sounds[$0] }).map(\.stretches).min() ?? 0
     (self.chosen, self.common, self.pieces) = (chosen, common, pieces)
     if let before = Self.mean(before, common), let after = Self.mean(control, common) {
       recorded = (before, after)

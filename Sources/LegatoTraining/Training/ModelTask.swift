@@ -36,9 +36,9 @@ public final class ModelTask: TrainingTask {
   public var trainable: [Weight] {
     (settings.style == nil ? model.weights : model.styleWeights).filter { $0.name != CodeSampler.vectorsName }
   }
-  public var foundFingerprint: String? {
-    guard case .codes(let codes) = model.sampler else { return nil }
-    return DataFingerprint.of(["\(codes.vectors.floats())"])
+  public var found: [Weight] {
+    guard case .codes(let codes) = model.sampler else { return [] }
+    return [codes.vectors]
   }
   public var dataFingerprint: String {
     // Of a style the model that it is learned on is a part of the data.
@@ -51,9 +51,10 @@ public final class ModelTask: TrainingTask {
   }
   public var audioSecondsPerStep: Double { Double(recipe.batchSize * frames) / codec.codec.frameRate }
 
+  /// - Parameter found: of the run that is gone on with (``TrainingTask/found``).
   public init(
     recipe: Recipe, settings: ModelRecipe, data: LatentDataset, codec: CodecPackage,
-    from package: ModelPackage?
+    from package: ModelPackage?, found: [Weight] = []
   ) throws {
     self.recipe = recipe
     self.settings = settings
@@ -71,12 +72,14 @@ public final class ModelTask: TrainingTask {
       package.map { NamedWeights($0.model.weights, origin: $0.path) } ?? RandomWeights(seed: recipe.seed)
     if configuration.sampler.kind == .codes, package == nil {
       let (books, codes) = (configuration.sampler.codebooks, configuration.sampler.codes)
-      let vectors = try CodebookFit.vectors(
-        of: data, codebooks: books, codes: codes, seed: recipe.seed,
-        threads: recipe.threads > 0 ? recipe.threads : Platform.defaultThreadCount)
-      source = ReplacingWeights(
-        Weight(name: CodeSampler.vectorsName, shape: [books * codes, data.dimension], values: vectors),
-        in: source)
+      let vectors =
+        try found.first { $0.name == CodeSampler.vectorsName }
+        ?? Weight(
+          name: CodeSampler.vectorsName, shape: [books * codes, data.dimension],
+          values: CodebookFit.vectors(
+            of: data, codebooks: books, codes: codes, seed: recipe.seed,
+            threads: recipe.threads > 0 ? recipe.threads : Platform.defaultThreadCount))
+      source = ReplacingWeights(vectors, in: source)
     }
     model = try ContinuousModel(configuration, weights: source)
     parent = package

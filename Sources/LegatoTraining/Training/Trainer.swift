@@ -76,7 +76,13 @@ public final class Trainer {
     }
     let folder = try RunFolder(path: path, recipe: recipe)
     do {
-      let task = try makeTask(recipe, cache: path + "/.audio")
+      let file = folder.latest?.file(found)
+      let known = try file.map {
+        FileManager.default.fileExists(atPath: $0) ? try CheckpointFiles.read($0) : [:]
+      }
+      let task = try makeTask(
+        recipe, cache: path + "/.audio",
+        found: (known ?? [:]).map { Weight(name: $0.key, shape: $0.value.shape, values: $0.value.values) })
       let trainer = try Trainer(
         recipe: recipe, task: task, folder: folder, backend: backend, options: options)
       return try trainer.train()
@@ -86,7 +92,12 @@ public final class Trainer {
     }
   }
 
-  private static func makeTask(_ recipe: Recipe, cache: String) throws -> any TrainingTask {
+  /// Of a checkpoint: ``TrainingTask/found``.
+  private static let found = "found.safetensors"
+
+  private static func makeTask(_ recipe: Recipe, cache: String, found: [Weight] = []) throws
+    -> any TrainingTask
+  {
     switch recipe.subject {
     case .codec(let settings):
       return try CodecTask(
@@ -96,7 +107,8 @@ public final class Trainer {
       let data = try LatentDataset(path: recipe.data.source)
       let codec = try TrainingStart.codec(of: data, recipe: recipe)
       let package = try recipe.from.map { try TrainingStart.model(at: $0, codec: codec) }
-      return try ModelTask(recipe: recipe, settings: settings, data: data, codec: codec, from: package)
+      return try ModelTask(
+        recipe: recipe, settings: settings, data: data, codec: codec, from: package, found: found)
     case .classifier(let settings):
       return try ClassifierTask(
         recipe: recipe, settings: settings, from: recipe.from.map { try NoteClassifierPackage(path: $0) })
@@ -138,11 +150,6 @@ public final class Trainer {
       return (adversary.weights, optimizer, adversary.learningRate)
     }
     if let checkpoint = folder.latest {
-      guard checkpoint.state.extra["found"] == task.foundFingerprint else {
-        throw TrainingError(
-          "\(folder.path): codebooks are found in the data, and what is there now gives others than step \(step) was trained with",
-          "Prepare the data as they were, or train into another folder.")
-      }
       try CheckpointFiles.restore(
         weights: task.trainable, from: checkpoint.file("model.safetensors"), to: backend)
       average = try ExponentialMovingAverage(backend, task.trainable, decay: Float(recipe.ema.decay))
@@ -360,13 +367,13 @@ public final class Trainer {
 
   private func saveCheckpoint() throws {
     guard step > 0, folder.latestStep != step else { return }
-    var extra = ["data": task.dataFingerprint]
-    extra["found"] = task.foundFingerprint
     let state = RunState(
-      step: step, seconds: seconds, machine: machine, extra: extra, best: best?.evaluation)
+      step: step, seconds: seconds, machine: machine, extra: ["data": task.dataFingerprint],
+      best: best?.evaluation)
     do {
       try folder.saveCheckpoint(state) { path in
         try CheckpointFiles.write(try backend.trained(task.trainable), to: path + "/model.safetensors")
+        if !task.found.isEmpty { try CheckpointFiles.write(task.found, to: path + "/\(Self.found)") }
         try CheckpointFiles.write(try average.state(), to: path + "/average.safetensors")
         try CheckpointFiles.write(try optimizer.state(), to: path + "/optimizer.safetensors")
         if let best { try CheckpointFiles.write(best.weights, to: path + "/best.safetensors") }

@@ -12,8 +12,8 @@ public protocol TrainingTask: AnyObject {
   /// Tells data sets apart: a resumed run is only exact on the data that it began with.
   var dataFingerprint: String { get }
 
-  /// Tells apart weights that were found in the data before the first step and are not trained; nil where there are none.
-  var foundFingerprint: String? { get }
+  /// Weights that were found in the data before the first step and are not trained: a run goes on with the same ones.
+  var found: [Weight] { get }
 
   /// A step that has all parts of the loss, for estimates and checks.
   var representativeStep: Int { get }
@@ -48,7 +48,7 @@ public protocol TrainingTask: AnyObject {
 
 extension TrainingTask {
   public var adversary: Adversary? { nil }
-  public var foundFingerprint: String? { nil }
+  public var found: [Weight] { [] }
   public func adversaryLoss(step: Int, on backend: TorchBackend) throws -> Tensor? { nil }
   public func tune(package path: String, style: ProgressStyle) throws -> String? { nil }
 }
