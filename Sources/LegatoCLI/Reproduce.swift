@@ -1,6 +1,7 @@
 import ArgumentParser
 import Foundation
 import LegatoAudio
+import LegatoEvaluation
 import LegatoModels
 import LegatoTensor
 import LegatoTraining
@@ -107,7 +108,7 @@ struct ReproduceCAM: ParsableCommand {
   }
 
   private static func line(_ result: CAMResult) -> String {
-    func number(_ value: Double?) -> String { value.map { String(format: "%.3g", $0) } ?? "-" }
+    func number(_ value: Estimate?) -> String { value.map { Estimate.digits($0.value) } ?? "-" }
     return
       "\(result.row), seed \(result.seed): distance \(number(result.first)) at first, \(number(result.last)) at last; "
       + result.settings.summary

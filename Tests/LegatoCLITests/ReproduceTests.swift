@@ -1,4 +1,5 @@
 import Foundation
+import LegatoEvaluation
 import LegatoTraining
 import Testing
 
@@ -46,6 +47,7 @@ import Testing
       #expect(settings["feedback_gain"] as? Double == 1 && settings["steps"] as? Int == steps, "\(name)")
       let stretches = try #require((row["report"] as? [String: Any])?["stretches"] as? [[String: Any]])
       #expect(stretches.count == 4 && stretches.allSatisfy { $0["distance"] != nil && $0["latents"] != nil })
+      #expect(row["recoveries"] as? Int != nil && row["failures"] as? Int == 0, "\(name)")
       // The weights of CAM are not trained twice.
       let seconds = try #require(row["seconds"] as? [String: Any])
       #expect((seconds["training"] == nil) == (name == "cam-clean"), "\(name)")
@@ -53,6 +55,19 @@ import Testing
     let page = try String(contentsOfFile: folder.path("page.md"), encoding: .utf8)
     #expect(page.contains("Smoke") && !page.contains("Still to be done") && page.contains("FADacc"))
     for row in CAMExperiment.rows { #expect(page.contains("| \(row.text) | 1 |"), "\(row.name)") }
+    // What a pooled distance does not tell: two streams of every row, by themselves.
+    for name in CAMExperiment.rows.map(\.name) + ["real music"] {
+      let line = page.split(separator: "\n").first { $0.hasPrefix("| \(name) | ") && $0.contains(" of 2 | ") }
+      let cells = (line ?? "").split(separator: "|").map { $0.trimmingCharacters(in: .whitespaces) }
+      try #require(cells.count == 12, "\(name): \(line ?? "")")
+      guard let report = row(name, rows)?["report"] as? [String: Any] else { continue }
+      let distances = try #require(report["sound_distances"] as? [Double])
+      #expect(
+        cells[1] == Estimate.digits((distances[0] + distances[1]) / 2)
+          && cells[2] == Estimate.digits(max(distances[0], distances[1])), "\(name)")
+      let level = (report["measures"] as? [String: [String: Any]])?["level_dbfs"]
+      #expect(cells[5] == Estimate.digits(try #require(level?["share_outside"] as? Double)), "\(name)")
+    }
     #expect(page.contains("](page.svg)"))
     let plot = try String(contentsOfFile: folder.path("page.svg"), encoding: .utf8)
     #expect(plot.contains("givt-noise") && plot.contains("real music") && !plot.contains(">rf<"))
@@ -70,17 +85,29 @@ import Testing
       CAMExperiment(.toy), folder: folder.path("toy"), codec: try PackageLocation.findCodec(nil))
     (late.timeLimit, late.style) = (0, .quiet)
     #expect(try late.run().missing == ["cam, seed 1"])
-    // By another name of the folder; only that row is made, the others are told.
+    // What was measured otherwise plays again, with the settings that were found for it.
+    let other = folder.path("toy/rows/givt-1.json")
+    let measured = try String(contentsOfFile: other, encoding: .utf8)
+    let before = measured.replacing(/"measuring":\d+,"parameters"/, with: "\"parameters\"")
+    #expect(before != measured)
+    try Data(before.utf8).write(to: URL(fileURLWithPath: other))
+    // By another name of the folder; only these rows are made, the others are told.
     let again = try await LegatoProcess.runLong(
-      ["reproduce", "cam", "--scale", "toy", "--output", "./toy/", "--rows", "cam", "--json", "--quiet"],
+      [
+        "reproduce", "cam", "--scale", "toy", "--output", "./toy/", "--rows", "cam,givt", "--json", "--quiet",
+      ],
       in: folder.url)
     try #require(again.status == 0, "\(again.error)")
     let made = try results(again)
     #expect(made.count == rows.count)
     for (before, after) in zip(rows, made) {
       #expect(before["report"] as? NSDictionary == after["report"] as? NSDictionary)
-      let seconds = [before, after].map { ($0["seconds"] as? [String: Any])?["training"] as? Double }
-      #expect((seconds[0] == nil) == (seconds[1] == nil))
+      let seconds = [before, after].map { $0["seconds"] as? [String: Double] ?? [:] }
+      #expect((seconds[0]["training"] == nil) == (seconds[1]["training"] == nil))
+      // Settings were looked for again in one row alone.
+      #expect((seconds[0]["tuning"] == seconds[1]["tuning"]) == (before["row"] as? String != "cam"))
+      #expect(before["measuring"] as? Int == after["measuring"] as? Int)
+      #expect(before["settings"] as? NSDictionary == after["settings"] as? NSDictionary)
     }
 
     // One row fails, and the page is made of the others.

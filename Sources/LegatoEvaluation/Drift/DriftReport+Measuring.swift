@@ -8,7 +8,8 @@ public struct DriftSystem: Sendable {
   public var latents: [LatentSequence]
   /// Latents a second.
   public var latentRate: Double
-  /// Recordings of the reference, by index, that these sounds are made from: they are not compared with.
+  /// Recordings of the reference and, where latents are measured, of theirs, by index, that these sounds are made from: they are not
+  /// compared with.
   public var leavingOut: Set<Int>
 
   public init(

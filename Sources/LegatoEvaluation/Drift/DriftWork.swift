@@ -70,7 +70,8 @@ final class DriftWork {
     let (first, last) = (Int(start * system.latentRate), Int(end * system.latentRate))
     let width = latents.components
     let parts = latentRows.filter { $0.count >= last * width }.map { Array($0[first * width..<last * width]) }
-    guard !parts.isEmpty, let (distance, left) = latents.set.jackknife(parts, leavingOut: []) else {
+    guard !parts.isEmpty, let (distance, left) = latents.set.jackknife(parts, leavingOut: system.leavingOut)
+    else {
       return nil
     }
     if parts.count == sounds.count { latentsWithout[index] = left }
@@ -79,7 +80,9 @@ final class DriftWork {
 
   /// Latents of the whole length.
   func latentDistance() -> SetDistance? {
-    latents.flatMap { latentRows.isEmpty ? nil : $0.set.distance(latentRows) }
+    latents.flatMap {
+      latentRows.isEmpty ? nil : $0.set.distance(latentRows, leavingOut: system.leavingOut)
+    }
   }
 
   enum Distance { case frechet, discrepancy, latents }

@@ -54,7 +54,8 @@ public struct CAMExperiment: Sendable {
       name: "vp-noise", text: "variance-preserving noise (CALM)",
       settings: ["model.transform.kind=vp-noise"]),
     Row(
-      name: "short-context", text: "the same, and the last ten latents read without noise (CALM)",
+      name: "short-context",
+      text: "the same, and the last ten latents read without noise by one layer more (CALM)",
       settings: ["model.transform.kind=vp-noise", "model.short_context.window=10"]),
     Row(
       name: "replacement", text: "Gaussian replacement (AudioMNTP, ablation D)",
@@ -66,8 +67,10 @@ public struct CAMExperiment: Sendable {
 
   /// Changes with whatever changes what a recipe trains, so that weights of before are not taken for today's.
   static let revision = 1
-  /// Changes with how settings are found and rows measured, which leaves their weights as they are.
-  static let measuring = 2
+  /// Changes with how settings are found, which leaves a row's weights as they are.
+  static let searching = 2
+  /// Changes with what is measured of a row, which then plays again with the settings that were found for it.
+  static let measuring = 3
 
   public let scale: Scale
 

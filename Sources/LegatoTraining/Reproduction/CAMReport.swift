@@ -29,14 +29,18 @@ public struct CAMReport: Sendable {
     return """
       # CAM against its baselines, \(experiment.scale.rawValue)
       \(smoke)
-      `legato reproduce cam --scale \(experiment.scale.rawValue)`: every row is a model of one backbone on the same \(number(experiment.hours.training)) hours of \(experiment.instruments.text) (`legato corpus`),
+      `legato reproduce cam --scale \(experiment.scale.rawValue)`: every row is a model of one backbone on the same \(number(experiment.hours.training)) hours of \(experiment.instruments.text) (`legato corpus`; nine tenths of them to learn from),
       with as many updates, each at the temperature and context noise of the least distance (or, where that is not the less on other seeds, of the start) in \(experiment.tuning.trials) trials of \(experiment.tuning.count) seeds and \(number(experiment.tuning.seconds)) s, on the training's music and not what is measured with (systems of more steps than \(experiment.tuning.mostSteps) meanwhile with these). Each plays \(number(seconds)) s from \(count) seeds. Distances
       are Fréchet distances of log-mel patches from recordings that no training saw, as the codec gives them back: of the first \(number(stretch)) s of all seeds together, and of the last \(number(stretch)) s. The last is **FADacc** as Legato
-      defines it; it is not the paper's, whose definition is not published. Latents: the same of the codec's latents, which know nothing of patches. With several training seeds: mean and 95 % interval (Student).
+      defines it; it is not the paper's, whose definition is not published. Latents: the same of the codec's latents, which know nothing of patches. With several training seeds: mean and 95 % interval (Student); with one: interval over its streams (jackknife), which knows nothing of another training.\(counts)
 
       \(table)
 
       \(real)\(plot(picture))
+      ## What the streams are
+
+      \(streams)
+
       ## Settings
 
       \(settings)
@@ -50,8 +54,10 @@ public struct CAMReport: Sendable {
       |---|---|---|---|---|---|---|---|
       """
     let lines = rows.map { row, results in
-      func mean(_ value: (CAMResult) -> Double?) -> String {
-        Estimate(meanOf: results.compactMap(value))?.text ?? ""
+      // Over training seeds; of one seed, over its streams.
+      func mean(_ value: (CAMResult) -> Estimate?) -> String {
+        let found = results.compactMap(value)
+        return (found.count == 1 ? found[0] : Estimate(meanOf: found.map(\.value)))?.text ?? ""
       }
       // Sequences that know nothing of each other have no first and no last: all of them are one distance.
       guard row.streams else {
@@ -61,10 +67,18 @@ public struct CAMReport: Sendable {
       let stretches = results.reduce(0) { $0 + $1.report.stretches.count }
       let inside = results.reduce(0) { $0 + $1.report.distanceStretchesInside }
       return "| \(row.text) | \(results.count) | \(mean(\.first)) | \(mean(\.last)) | "
-        + "\(mean { result in result.last.flatMap { last in result.first.map { last / $0 } } }) | "
+        + "\(mean(\.growth)) | "
         + "\(mean(\.firstLatents)) | \(mean(\.lastLatents)) | \(inside) of \(stretches) |"
     }
     return ([head] + lines).joined(separator: "\n")
+  }
+
+  /// Of what a distance in the table is made.
+  private var counts: String {
+    guard let stretch = outcome.results.first?.report.stretches.first else { return "" }
+    let latents = stretch.latents.map { " and \($0.samples) latents" } ?? ""
+    return
+      " Of each training seed a stretch is \(stretch.distance.samples) patches\(latents) of \(stretch.distance.units) streams."
   }
 
   /// What the first and the last stretch are to be held against: as many sounds, a stretch of each.
@@ -74,9 +88,9 @@ public struct CAMReport: Sendable {
     var lines = [
       "Stretches of \(floor.recordings) real recordings against the others: \(mean), 95 % of groups at most \(high)."
     ]
-    if let (before, after) = outcome.recorded {
+    if let (before, after, latents) = outcome.recorded {
       lines.append(
-        "Of one such group: \(Estimate.digits(after)); as it was before the codec: \(Estimate.digits(before))."
+        "Of one such group: \(Estimate.digits(after)), of its latents \(Estimate.digits(latents)); as it was before the codec: \(Estimate.digits(before))."
       )
     }
     let quantised = outcome.results.compactMap(\.quantised)
@@ -86,6 +100,45 @@ public struct CAMReport: Sendable {
     }
     return lines.joined(separator: "\n") + "\n"
   }
+
+  /// A pooled distance is led by its worst streams, and blind to what patches do not show.
+  private var streams: String {
+    let measures: [DriftMeasure] = [.level, .centroid, .onsets, .salience, .entropy, .change, .silence]
+    let real = outcome.real
+    let limit = (Statistics.median(real.soundDistances) ?? 0) * Self.lostFactor
+    func line(_ name: String, _ reports: [DriftReport], mended: String) -> String {
+      let distances = reports.flatMap(\.soundDistances)
+      let lost = distances.count { $0 > limit }
+      let cells =
+        [
+          Statistics.median(distances).map(Estimate.digits) ?? "",
+          distances.max().map(Estimate.digits) ?? "", "\(lost) of \(distances.count)", mended,
+        ]
+        + measures.map { measure in
+          Statistics.mean(reports.compactMap { $0.measures[measure]?.shareOutside })
+            .map(Estimate.digits) ?? ""
+        }
+      return "| \(name) | \(cells.joined(separator: " | ")) |"
+    }
+    let lines = rows.map { row, results in
+      let (recoveries, failures) = results.reduce((0, 0)) {
+        ($0.0 + ($1.recoveries ?? 0), $0.1 + ($1.failures ?? 0))
+      }
+      return line(
+        row.name, results.map(\.report),
+        mended: "\(recoveries)" + (failures > 0 ? ", \(failures) in vain" : ""))
+    }
+    return """
+      A stream by itself, all of its \(String(format: "%g", experiment.playing.seconds)) s: the Fréchet distance of the median one and of the farthest, of all training seeds together; how many are lost, farther than \(String(format: "%g", Self.lostFactor)) times the median real recording (a whole one, of up to \(String(format: "%g", experiment.maximumMinutes)) minutes); and how often a stream went back to a good state, since what it drew was beyond all music. Then the share of stretches outside of what 90 % of real ones have, in what a distance of patches does not tell.
+
+      | system | median stream | farthest | lost | went back | \(measures.map(\.label).map { $0.prefix { $0 != "," } }.joined(separator: " | ")) |
+      |---\(String(repeating: "|---", count: measures.count + 4))|
+      \(([line("real music", [real], mended: "")] + lines).joined(separator: "\n"))
+      """
+  }
+
+  /// Of the median real recording's distance.
+  private static let lostFactor = 10.0
 
   private func plot(_ picture: String) -> String {
     outcome.results.isEmpty ? "" : "\n![Distance from real music by position](\(picture))\n"

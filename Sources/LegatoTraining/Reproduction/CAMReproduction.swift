@@ -39,8 +39,8 @@ public struct CAMReproduction: Sendable {
     public var failures: [String]
     /// As many real recordings as seeds that play, against the others.
     public var real: DriftReport
-    /// Mean distance of stretches that all of these recordings have; before the codec, and as it gives them back.
-    public var recorded: (before: Double, after: Double)?
+    /// Mean distance of stretches that all of these recordings have: before the codec, as it gives them back, and of latents.
+    public var recorded: (before: Double, after: Double, latents: Double)?
     public var warnings: [String]
   }
 
@@ -80,14 +80,15 @@ public struct CAMReproduction: Sendable {
     let measured = [heldOut.fingerprint, try codec.sha256()]
     for job in jobs {
       let key = try key(job, data, measured)
-      if let known = try known(job, key) {
+      let known = try known(job, key)
+      if let known, known.measuring == CAMExperiment.measuring {
         results.append(known)
         continue
       }
       let isWanted = rows.isEmpty || rows.contains(job.row.name)
       do {
         if isWanted, !StopSignal.isRequested, !limit.isOver(),
-          let result = try made(job, key, data: data, real: real, codec: codec, limit: limit)
+          let result = try made(job, key, known, data: data, real: real, codec: codec, limit: limit)
         {
           results.append(result)
         } else {
@@ -153,7 +154,7 @@ public struct CAMReproduction: Sendable {
     return DataFingerprint.of(
       [
         try trainingKey(job, data), "\(job.row.hasContextNoise)", "\(experiment.tuning)",
-        "\(experiment.playing)", "\(start)", "\(CAMExperiment.measuring)",
+        "\(experiment.playing)", "\(start)", "\(CAMExperiment.searching)",
       ] + measured)
   }
 
@@ -175,8 +176,11 @@ public struct CAMReproduction: Sendable {
   }
 
   /// Nil where it was stopped.
+  ///
+  /// - Parameter known: a result that was measured otherwise, whose settings are taken.
   private func made(
-    _ job: Job, _ key: String, data: LatentDataset, real: RealMusic, codec: CodecPackage, limit: TimeLimit
+    _ job: Job, _ key: String, _ known: CAMResult?, data: LatentDataset, real: RealMusic,
+    codec: CodecPackage, limit: TimeLimit
   ) throws -> CAMResult? {
     tell("\(job.name): trains")
     let run = "\(folder)/trained/\(try trainingKey(job, data))"
@@ -187,29 +191,36 @@ public struct CAMReproduction: Sendable {
     options.style = style
     let start = monotonicSeconds()
     let outcome = try Trainer.run(recipe: recipe, folder: run, options: options)
-    guard outcome.end == .finished, let path = outcome.package, !StopSignal.isRequested else { return nil }
+    guard outcome.end == .finished, let path = outcome.package, !StopSignal.isRequested, !limit.isOver()
+    else { return nil }
     let trained = monotonicSeconds()
-    tell("\(job.name): looks for the settings it plays best with")
     var package = try ModelPackage(path: path, streams: false)
     // The decoder of today: a package keeps that of its training, and the latents that of the first preparation.
     package = package.with(generation: package.configuration.generation, codec: codec)
-    guard let search = try tuned(package, job.row, data) else { return nil }
-    var settings = search.settings
-    settings.steps = package.configuration.generation.steps
+    var (settings, trials) = (known?.settings ?? package.configuration.generation, known?.search ?? [])
+    if known == nil {
+      tell("\(job.name): looks for the settings it plays best with")
+      guard let search = try tuned(package, job.row, data) else { return nil }
+      (settings, trials) = (search.settings, search.trials)
+      settings.steps = package.configuration.generation.steps
+    }
     package = package.with(generation: settings)
     let tuned = monotonicSeconds()
     tell("\(job.name): plays")
-    let report = try real.report(job.name, package, experiment: experiment, threads: threads, style: style)
-    guard let report else { return nil }
+    guard
+      let played = try real.report(
+        job.name, package, experiment: experiment, threads: threads, style: style)
+    else { return nil }
     let result = CAMResult(
-      row: job.row.name, seed: job.seed, key: key,
+      row: job.row.name, seed: job.seed, key: key, measuring: CAMExperiment.measuring,
       parameters: package.model.weights.reduce(0) { $0 + $1.count }, updates: outcome.step,
-      losses: outcome.losses, settings: settings, search: search.trials,
+      losses: outcome.losses, settings: settings, search: trials,
       seconds: .init(
         training: try isShared(job, data) ? nil : package.configuration.training?.seconds ?? trained - start,
-        tuning: tuned - trained, measuring: monotonicSeconds() - tuned),
+        tuning: known?.seconds.tuning ?? tuned - trained, measuring: monotonicSeconds() - tuned),
       hardware: package.configuration.training?.hardware ?? "",
-      quantised: try real.quantised(by: package, threads: threads), report: report)
+      quantised: try real.quantised(by: package, threads: threads), recoveries: played.recoveries,
+      failures: played.failures, report: played.report)
     try FileManager.default.createDirectory(atPath: folder + "/rows", withIntermediateDirectories: true)
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]

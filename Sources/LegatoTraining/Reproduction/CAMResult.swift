@@ -5,8 +5,10 @@ import LegatoModels
 public struct CAMResult: Sendable, Codable {
   public var row: String
   public var seed: Int
-  /// Hash of the recipe, the data and what is measured.
+  /// Hash of the recipe, the data and what settings are found by.
   public var key: String
+  /// ``CAMExperiment/measuring`` of the report; nil before there was one.
+  var measuring: Int?
   public var parameters: Int
   public var updates: Int
   public var losses: [String: Double]
@@ -18,6 +20,9 @@ public struct CAMResult: Sendable, Codable {
   public var hardware: String
   /// Of codes: mean distance of recordings that go through the codes and back: what the codes alone cost.
   public var quantised: Double?
+  /// How often streams went back to a good state, since what they drew was no music; and drew none all the same.
+  public var recoveries: Int?
+  public var failures: Int?
   public var report: DriftReport
 
   /// Wall time.
@@ -28,16 +33,27 @@ public struct CAMResult: Sendable, Codable {
     public var measuring: Double
   }
 
-  /// Fréchet distance of the first stretch: within what training saw at once.
-  public var first: Double? { report.stretches.first?.distance.frechet.value }
+  /// Fréchet distance of the first stretch: within what training saw at once. Intervals are over streams.
+  public var first: Estimate? { report.stretches.first?.distance.frechet }
   /// FADacc as Legato defines it: the distance of the last stretch, several times a training crop from the start.
-  public var last: Double? { report.stretches.last?.distance.frechet.value }
+  public var last: Estimate? { report.stretches.last?.distance.frechet }
   /// Mean over the stretches.
-  public var average: Double? { Statistics.mean(report.stretches.map(\.distance.frechet.value)) }
-  public var averageLatents: Double? {
-    Statistics.mean(report.stretches.compactMap { $0.latents?.frechet.value })
+  public var average: Estimate? { Estimate(mean: report.stretches.map(\.distance.frechet.value)) }
+  public var averageLatents: Estimate? {
+    Estimate(mean: report.stretches.compactMap { $0.latents?.frechet.value })
   }
   /// The same of latents.
-  public var firstLatents: Double? { report.stretches.first?.latents?.frechet.value }
-  public var lastLatents: Double? { report.stretches.last?.latents?.frechet.value }
+  public var firstLatents: Estimate? { report.stretches.first?.latents?.frechet }
+  public var lastLatents: Estimate? { report.stretches.last?.latents?.frechet }
+  public var growth: Estimate? {
+    last.flatMap { last in first.map { Estimate(last.value / $0.value) } }
+  }
+}
+
+extension Estimate {
+  /// A mean of what is not independent, so without an interval; nil for none.
+  fileprivate init?(mean values: [Double]) {
+    guard let mean = Statistics.mean(values) else { return nil }
+    self.init(mean)
+  }
 }

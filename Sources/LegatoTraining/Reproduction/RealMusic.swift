@@ -13,8 +13,8 @@ struct RealMusic: Sendable {
   /// As many recordings as seeds that play, against the others.
   let control: DriftReport
   /// The same in stretches that all of them have: as they were before the codec, against the others as it gives them back; and as it gives
-  /// them back themselves.
-  let recorded: (before: Double, after: Double)?
+  /// them back themselves; and of their latents.
+  let recorded: (before: Double, after: Double, latents: Double)?
   private let data: LatentDataset
   private let codec: CodecPackage
   /// Indices of those recordings in the reference, and stretches that all of them have.
@@ -43,13 +43,17 @@ struct RealMusic: Sendable {
     }
     let engine = CPUEngine(threads: threads)
     reference = try DriftReference(sounds, engine: engine)
-    latents = try LatentReference(data)
+    let sequences = try pieces.map {
+      LatentSequence(name: $0.id, dimension: data.dimension, values: try data.latents(of: $0))
+    }
+    latents = try LatentReference(sequences, components: min(16, data.dimension))
     let count = min(experiment.playing.count, sounds.count / 2)
     let chosen = (0..<count).map { $0 * sounds.count / count }
     control = try DriftReport(
       DriftSystem(
-        name: "\(count) real recordings", sounds: chosen.map { sounds[$0] }, leavingOut: Set(chosen)),
-      reference: reference, engine: engine)
+        name: "\(count) real recordings", sounds: chosen.map { sounds[$0] },
+        latents: chosen.map { sequences[$0] }, latentRate: codec.frameRate, leavingOut: Set(chosen)),
+      reference: reference, latents: latents, engine: engine)
     let recordings = try ParallelWork.map(count, threads: threads) { index in
       try Self.checkStop(data.path)
       return try StretchMeter.measure(
@@ -61,8 +65,10 @@ struct RealMusic: Sendable {
       reference: reference, engine: engine)
     let common = (recordings + chosen.map { sounds[$0] }).map(\.stretches).min() ?? 0
     (self.chosen, self.common, self.pieces) = (chosen, common, pieces)
-    if let before = Self.mean(before, common), let after = Self.mean(control, common) {
-      recorded = (before, after)
+    if let before = Self.mean(before, common), let after = Self.mean(control, common),
+      let latents = Statistics.mean(control.stretches.prefix(common).compactMap { $0.latents?.frechet.value })
+    {
+      recorded = (before, after, latents)
     } else {
       recorded = nil
     }
@@ -80,7 +86,7 @@ struct RealMusic: Sendable {
 
   /// Distance of the chosen recordings through a package's codes and back, in stretches that all of them have; nil for other samplers.
   func quantised(by package: ModelPackage, threads: Int) throws -> Double? {
-    guard case .codes(let codes) = package.model.sampler else { return nil }
+    guard let codes = package.model.sampler.codes else { return nil }
     let sounds = try ParallelWork.map(chosen.count, threads: threads) { index in
       let piece = pieces[chosen[index]]
       let latents = try data.crop(piece: piece, start: 0, count: piece.frames)
@@ -96,10 +102,11 @@ struct RealMusic: Sendable {
 
   private struct Stopped: Error {}
 
-  /// Lets a package play from seeds that tuning has not used; nil where it was stopped.
+  /// Lets a package play from seeds that tuning has not used; how like real music that is, and how often streams had to be mended.
+  /// Nil where it was stopped.
   func report(
     _ name: String, _ package: ModelPackage, experiment: CAMExperiment, threads: Int, style: ProgressStyle
-  ) throws -> DriftReport? {
+  ) throws -> (report: DriftReport, recoveries: Int, failures: Int)? {
     let (count, seconds, stretch) = experiment.playing
     let progress = SharedProgress("play", total: Double(count) * seconds, unit: "second", style: style)
     defer { progress.finish() }
@@ -110,10 +117,13 @@ struct RealMusic: Sendable {
         stretch: stretch, keepsLatents: true, threads: threads, made: progress.add,
         check: { if StopSignal.isRequested { throw Stopped() } })
     } catch is Stopped { return nil }
-    return try DriftReport(
+    let report = try DriftReport(
       DriftSystem(
         name: name, sounds: rollouts.map(\.sound), latents: rollouts.map(\.latents),
         latentRate: package.codec.codec.frameRate),
       reference: reference, latents: latents, engine: CPUEngine(threads: threads))
+    return (
+      report, rollouts.reduce(0) { $0 + $1.recoveries }, rollouts.reduce(0) { $0 + $1.failures }
+    )
   }
 }

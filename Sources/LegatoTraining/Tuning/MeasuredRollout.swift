@@ -9,6 +9,9 @@ import LegatoTensor
 package struct MeasuredRollout: Sendable {
   package var sound: MeasuredSound
   package var latents: LatentSequence
+  /// How often the stream went back to a good state, and drew none all the same (``LatentStream``).
+  package var recoveries: Int
+  package var failures: Int
 
   /// One for each of `options`, side by side: a thread each is the best use of a core.
   ///
@@ -38,7 +41,7 @@ package struct MeasuredRollout: Sendable {
   ) throws {
     let name = "seed \(options.seed)" + (options.style.map { " (\($0.name))" } ?? "")
     let codec = package.codec.codec
-    let next = Self.player(package, options, stretch: stretch, threads: threads)
+    let (next, mended) = Self.player(package, options, stretch: stretch, threads: threads)
     var limiter = TruePeakLimiter(sampleRate: codec.sampleRate, channels: codec.channels)
     let meter = try StretchMeter(
       name: name, sampleRate: codec.sampleRate, channels: codec.channels, stretch: stretch,
@@ -55,22 +58,28 @@ package struct MeasuredRollout: Sendable {
     }
     sound = try meter.finish()
     latents = LatentSequence(name: name, dimension: codec.latentDimension, values: values)
+    (recoveries, failures) = mended()
   }
 
-  /// Makes a frame's samples and latent.
+  /// Makes a frame's samples and latent; and how often it had to be mended.
   private static func player(
     _ package: ModelPackage, _ options: GenerationOptions, stretch: Double, threads: Int
-  ) -> () -> (channels: [[Float]], latent: [Float]) {
+  ) -> (
+    next: () -> (channels: [[Float]], latent: [Float]), mended: () -> (recoveries: Int, failures: Int)
+  ) {
     let backbone = package.model.configuration.backbone
     guard !backbone.isCausal else {
       let session = Session(package, options: options, threads: threads)
-      return { (session.next().channels, session.latents.latent) }
+      return (
+        { (session.next().channels, session.latents.latent) },
+        { (session.latents.recoveries, session.latents.failures) }
+      )
     }
     // Sequences as long as training had them at least (``ModelTask``), and of each what a stretch takes.
     let length = 3 * backbone.window
     let played = min(Int((stretch * package.codec.codec.frameRate).rounded()), length)
     let player = SequencePlayer(
       package, options: options, length: length, played: max(1, played), threads: threads)
-    return player.next
+    return (player.next, { (0, 0) })
   }
 }
