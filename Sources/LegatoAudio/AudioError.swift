@@ -16,6 +16,8 @@ public enum AudioError: Error, Equatable, Sendable {
   case unsupported(path: String, reason: String)
   /// A sample is NaN or infinite.
   case notFinite(path: String, frame: Int, channel: Int)
+  /// A sample is so far beyond ±1 that it is no sound.
+  case outOfScale(path: String, frame: Int, channel: Int, value: Float)
   /// The frames asked for are not all in the file.
   case outOfRange(path: String, requested: Range<Int>, frames: Int)
   /// A library that is opened at run time is not installed.
@@ -50,6 +52,8 @@ extension AudioError: CustomStringConvertible {
       "\(path): \(reason). Convert it first, for example: ffmpeg -i INPUT -c:a pcm_s24le OUTPUT.wav"
     case .notFinite(let path, let frame, let channel):
       "\(path): the sample at frame \(frame), channel \(channel) is NaN or infinite. Export the sound again."
+    case .outOfScale(let path, let frame, let channel, let value):
+      "\(path): the sample at frame \(frame), channel \(channel) is \(value), and full scale is 1. Export the sound again."
     case .outOfRange(let path, let requested, let frames):
       "\(path): frames \(requested.lowerBound)..<\(requested.upperBound) were asked for and the file has \(frames)."
     case .libraryMissing(let name, let install):

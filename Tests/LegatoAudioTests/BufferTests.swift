@@ -54,6 +54,7 @@ import Testing
       .fileNotFound(path: "p.wav"), .cannotRead(path: "p.wav", reason: "r"), .empty(path: "p.wav"),
       .truncated(path: "p.wav", expectedBytes: 2, foundBytes: 1), .notAudio(path: "p.wav", reason: "r"),
       .unsupported(path: "p.wav", reason: "r"), .notFinite(path: "p.wav", frame: 1, channel: 0),
+      .outOfScale(path: "p.wav", frame: 1, channel: 0, value: 1e20),
       .outOfRange(path: "p.wav", requested: 0..<2, frames: 1), .cannotWrite(path: "p.wav", reason: "r"),
       .diskFull(path: "p.wav"), .outputClosed(path: "p.wav"),
     ]

@@ -209,6 +209,25 @@ struct WAVBytes {
     }
   }
 
+  @Test func whatIsNoSoundIsReportedWithItsPlace() throws {
+    try withFolder { folder in
+      // Full scale of 16 bits in a file of floats is loud, and a sound.
+      for (value, isSound) in [(Float(32_768), true), (-1e20, false)] {
+        var wav = WAVBytes()
+        wav.format(tag: 3, channels: 1, bits: 32)
+        wav.chunk("data", little([0, value].map(\.bitPattern)))
+        let path = try wav.write(folder)
+        if isSound {
+          #expect(try AudioFile.read(path).channels == [[0, value]])
+        } else {
+          #expect(throws: AudioError.outOfScale(path: path, frame: 1, channel: 0, value: value)) {
+            try AudioFile.read(path)
+          }
+        }
+      }
+    }
+  }
+
   @Test func noHeaderCrashesTheReader() throws {
     // Whatever bytes come, the answer is a buffer or a typed error.
     try withFolder { folder in

@@ -209,6 +209,25 @@ import Testing
     #expect(
       try failure("--reference", "real", "--candidate", "short").contains("shorter than the window of 0.96 s")
     )
+    let single = try failure("--reference", "real/0.wav", "--candidate", "real")
+    #expect(
+      single.contains("real/0.wav: the reference holds 6 patches") && single.contains("give more or longer"))
+    // Nothing but silence: no spread in any direction, and no distance to itself.
+    for name in ["still", "quiet"] {
+      try make(name)
+      for index in 0..<3 {
+        // Of other lengths: copies of one sound count once in a reference.
+        let seconds = Double(8 + index)
+        try AudioFile.write(noise(seconds, seed: 1, gain: 0), to: folder.path("\(name)/\(index).wav"))
+      }
+    }
+    for embedder in ["patches", "latents", "classifier"] {
+      let silent = try object(
+        legato("--reference", "still", "--candidate", "quiet", "--embedder", embedder, "--json"))
+      #expect(warnings(silent).contains("are silent"))
+      let value = tables(silent).first.map { entries($0) }?.first?["value"] as? [String: Any]
+      #expect(abs(value?["value"] as? Double ?? 1) < 1e-6, "\(embedder): \(silent)")
+    }
     // Some; silent ones; other rates and channels; one alone.
     try fill("odd", 2, seed: 20)
     try AudioFile.write(noise(0.5, seed: 30), to: folder.path("odd/short.wav"))
@@ -219,6 +238,7 @@ import Testing
       "1 of 5 sounds are shorter than the window", "1 of 5 sounds are silent",
       "different rates, 16000, 48000",
       "different numbers of channels, 1, 2", "compared with a reference at 48000 Hz",
+      "sounds of 1, 2 channels are compared with a reference of 2",
     ] {
       #expect(warnings(odd).contains(part), "\(part) is missing in \(warnings(odd))")
     }
@@ -256,6 +276,15 @@ import Testing
     let wide = try legato("vectors", "--reference", "real.safetensors", "--candidate", "wide.safetensors")
     #expect(
       wide.status == 1 && wide.error.contains("have 5 dimensions and the reference's 4"), "\(wide.error)")
+    func refused(_ values: [Float], _ text: String) throws {
+      try SafetensorsWriter.write(
+        [.init("rows", [values.count / 4, 4], values)], to: folder.path("bad.safetensors"))
+      let bad = try legato("vectors", "--reference", "real.safetensors", "--candidate", "bad.safetensors")
+      #expect(
+        bad.status == 1 && bad.error.contains("bad.safetensors") && bad.error.contains(text), "\(bad.error)")
+    }
+    try refused([1, 2, .nan, 4, 5, 6, 7, 8], "'rows' holds NaN")
+    try refused([], "there are no")
   }
 
   @Test func codecsAreMeasuredOnRecordings() throws {
@@ -269,5 +298,11 @@ import Testing
     }
     let text = try legato("codec", "real", "--codec", "tiny")
     #expect(text.text.contains("SI-SDR, dB") && text.text.contains("3 recordings"), "\(text.text)")
+    // Of one recording no interval, and of silence a figure for what has one.
+    try make("still")
+    try AudioFile.write(noise(2, seed: 1, gain: 0), to: folder.path("still/0.wav"))
+    let silent = try object(legato("codec", "still", "--codec", "tiny", "--json"))
+    let distance = try #require(silent["mel_distance"] as? [String: Double])
+    #expect(distance["value"]?.isFinite == true && distance["low"] == nil, "\(silent)")
   }
 }

@@ -228,6 +228,28 @@ import Testing
     // To itself it is unbiased, so below 0.
     #expect(try #require(distance.distance([x])).value < 0)
   }
+
+  /// Memory goes with the rows that are kept, not with all.
+  @Test func tensOfThousandsOfSingleVectorsAreWhatTheyAreTogether() throws {
+    let (x, y) = (normalRows(60_000, 1, seed: 3), normalRows(60_000, 1, seed: 4).map { $0 + 0.3 })
+    let groups = [Array(0..<3000), Array(57_000..<60_000)]
+    let single = try #require(
+      KernelAudioDistance(reference: x.map { [$0] }, dimension: 1)?
+        .distance(y.map { [$0] }, leavingOut: groups))
+    func parts(_ rows: [Float]) -> [[Float]] {
+      stride(from: 0, to: rows.count, by: 3000).map { Array(rows[$0..<$0 + 3000]) }
+    }
+    let together = try #require(
+      KernelAudioDistance(reference: parts(x), dimension: 1)?.distance(parts(y), leavingOut: [[0], [19]]))
+    for (a, b) in zip([single.value] + single.without, [together.value] + together.without) {
+      #expect(abs(a - b) < 1e-9 * abs(b), "\(a), together \(b)")
+    }
+    #expect(single.without.count == 2 && single.value > 1)
+    let few = MaximumMeanDiscrepancy(reference: x.map { [$0] }, dimension: 1, limit: 100)
+    let sums = try #require(few?.sums(y.map { [$0] }, limit: 100))
+    #expect(
+      sums.places.count == 60_000 && sums.within.count == 100 && sums.between.allSatisfy { $0.count == 100 })
+  }
 }
 
 @Suite struct ClassMetricTests {

@@ -48,7 +48,11 @@ import Testing
     let folder = try ScratchFolder()
     let path = try Self.corpus(folder, instruments: ["church organ", "flute"], hours: 0.012)
     let data = try NoteWindows(corpus: path, known: nil)
-    #expect(data.instruments.map(\.program) == [19, 73])
+    #expect(data.instruments.map(\.program) == [19, 73] && data.strangers.isEmpty)
+    // A package that knows no flute learns from the organ alone, and that is said.
+    let organ = try NoteWindows(
+      corpus: path, known: [data.instruments[0], .init(program: 0, name: "", family: "")])
+    #expect(organ.strangers == ["flute"] && organ.hours(.train) < 0.75 * data.hours(.train))
     let random = RandomStream(seed: 4, stream: 9)
     let batch = try data.batch(.train, count: 12, random: random)
     let again = try data.batch(.train, count: 12, random: random)

@@ -29,9 +29,13 @@ public final class AudioFileReader {
     if source.frames == 0 { throw AudioError.empty(path: path) }
   }
 
+  /// 120 dB over full scale. What is louder is a damaged file, and spectra of it overflow.
+  static let mostSample: Float = 1e6
+
   /// The next `maxFrames` frames, fewer at the end, nil after it. Traps where that is not above 0.
   ///
-  /// Throws ``AudioError/notFinite(path:frame:channel:)`` at a sample that is NaN or infinite.
+  /// Throws ``AudioError/notFinite(path:frame:channel:)`` at a sample that is NaN or infinite, ``AudioError/outOfScale(path:frame:channel:value:)``
+  /// at one beyond ±``mostSample``.
   public func read(maxFrames: Int = 65536) throws -> AudioBuffer? {
     precondition(maxFrames > 0, "AudioFileReader.read: maxFrames is \(maxFrames)")
     let planes = try source.read(maxFrames)
@@ -40,8 +44,11 @@ public final class AudioFileReader {
       return nil
     }
     for (channel, plane) in planes.enumerated() {
-      if let frame = plane.firstIndex(where: { !$0.isFinite }) {
-        throw AudioError.notFinite(path: path, frame: position + frame, channel: channel)
+      if let frame = plane.firstIndex(where: { !(abs($0) <= Self.mostSample) }) {
+        throw plane[frame].isFinite
+          ? AudioError.outOfScale(
+            path: path, frame: position + frame, channel: channel, value: plane[frame])
+          : AudioError.notFinite(path: path, frame: position + frame, channel: channel)
       }
     }
     position += planes[0].count

@@ -31,7 +31,12 @@ enum EmbedderChoice: String, CaseIterable, Sendable, ExpressibleByArgument {
       let frames = try reference.map(threads: threads, label: "fit patches", style: style) { sound, _ in
         try PatchEmbedder.frames(of: sound, engine: CPUEngine(threads: 1))
       }
-      let embedding = try PatchEmbedding(fittedOn: frames)
+      let embedding: PatchEmbedding
+      do {
+        embedding = try PatchEmbedding(fittedOn: frames)
+      } catch let error as EvaluationError {
+        throw CommandError("\(reference.source): \(error)")
+      }
       return PreparedEmbedder(workers: threads) { PatchEmbedder(embedding, engine: CPUEngine(threads: 1)) }
     case .latents:
       let package = try CodecPackage(path: PackageLocation.findCodec(weights))

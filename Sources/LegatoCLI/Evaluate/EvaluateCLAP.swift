@@ -58,7 +58,7 @@ struct EvaluateCLAP: ParsableCommand {
       }
       return text
     }
-    let backend = try TorchBackend(device: TorchRuntime.cudaDeviceCount() > 0 ? .cuda(0) : .cpu)
+    let backend = try TorchBackend(device: .automatic())
     let score = try CLAPScore(weights: weights, vocabulary: vocabulary, on: backend)
     var known: [String: [Float]] = [:]
     for text in texts where known[text] == nil {

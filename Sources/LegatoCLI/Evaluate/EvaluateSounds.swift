@@ -144,6 +144,12 @@ struct EvaluateSounds: ParsableCommand {
           "\(files.label): \(common) of \(files.items.count) sounds are the reference's own; a distance to oneself says nothing"
         )
       }
+      if Set(source.channels.keys) != Set(reference.channels.keys) {
+        warnings.append(
+          "\(files.label): sounds of \(source.channels.keys.sorted().joined(separator: ", ")) channels are compared with a reference of "
+            + "\(reference.channels.keys.sorted().joined(separator: ", ")); the latents of a codec hear the difference"
+        )
+      }
       if Set(source.sampleRates.keys) != Set(reference.sampleRates.keys) {
         warnings.append(
           "\(files.label): sounds at \(source.sampleRates.keys.sorted().joined(separator: ", ")) Hz are compared with a reference at "

@@ -10,7 +10,7 @@ final class TorchEmbedder: AudioEmbedder {
 
   /// Throws ``TorchError`` where libtorch is missing, ``EvaluationError`` for weights that are not the embedder's.
   init(_ embedder: PublishedEmbedder, weights: String) throws {
-    backend = try TorchBackend(device: TorchRuntime.cudaDeviceCount() > 0 ? .cuda(0) : .cpu)
+    backend = try TorchBackend(device: .automatic())
     network = try embedder.load(weights, on: backend)
     try backend.check()
   }

@@ -59,8 +59,8 @@ public struct CLAPAudio: AudioEmbedder {
     let width = tower.width << (tower.depths.count - 1)
     norm = try LayerNorm(scope["norm"], width)
     projection = [
-      try Linear(root["audio_projection"]["linear1"], width, 512),
-      try Linear(root["audio_projection"]["linear2"], 512, 512),
+      try Linear(root["audio_projection"]["linear1"], width, CLAPScore.dimension),
+      try Linear(root["audio_projection"]["linear2"], CLAPScore.dimension, CLAPScore.dimension),
     ]
     filters = backend.tensor(
       MelFrontEnd.slaneyFilters(
@@ -70,7 +70,8 @@ public struct CLAPAudio: AudioEmbedder {
       Self.cubicInterpolation(from: Self.frames, to: Self.stretchedFrames),
       shape: [Self.stretchedFrames, Self.frames])
     details = EmbedderDetails(
-      name: PublishedEmbedder.clap.rawValue, weights: digest, sampleRate: Self.sampleRate, dimension: 512,
+      name: PublishedEmbedder.clap.rawValue, weights: digest, sampleRate: Self.sampleRate,
+      dimension: CLAPScore.dimension,
       window: 10, hop: 1,
       preparation:
         "mean of the channels; soxr VHQ to 48 kHz; 10 s from every second of the sound, padded with "

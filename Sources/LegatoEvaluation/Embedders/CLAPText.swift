@@ -33,8 +33,8 @@ struct CLAPText {
     layers = try (0..<12).map { try TextLayer(scope["encoder"]["layer"][$0]) }
     pooler = try Linear(scope["pooler"]["dense"], Self.width, Self.width)
     projection = [
-      try Linear(root["text_projection"]["linear1"], Self.width, 512),
-      try Linear(root["text_projection"]["linear2"], 512, 512),
+      try Linear(root["text_projection"]["linear1"], Self.width, CLAPScore.dimension),
+      try Linear(root["text_projection"]["linear2"], CLAPScore.dimension, CLAPScore.dimension),
     ]
   }
 

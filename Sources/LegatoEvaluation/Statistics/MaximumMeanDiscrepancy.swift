@@ -6,10 +6,12 @@ import Foundation
 /// Rows come in units: recordings, or seeds. Two rows of one unit resemble each other more than two of the
 /// distribution do, so only pairs of rows from different units count; a single unit is compared by all its pairs.
 public struct MaximumMeanDiscrepancy: Sendable {
-  /// Rows, each with its unit.
+  /// Rows of the units that have any; tens of thousands of units of one row are thinned to as many as rows are kept.
   private struct Rows {
-    var values: [Float]
-    var counts: [Int]
+    var values: [Float] = []
+    var counts: [Int] = []
+    /// Where each unit that was given is among those; nil for one without a row.
+    var places: [Int?] = []
   }
 
   public let dimension: Int
@@ -51,7 +53,7 @@ public struct MaximumMeanDiscrepancy: Sendable {
   public func sums(_ units: [[Float]], limit: Int = 2000) -> Sums {
     let rows = Self.thinned(units, dimension, limit)
     var between = [[Double]](
-      repeating: [Double](repeating: 0, count: reference.counts.count), count: units.count)
+      repeating: [Double](repeating: 0, count: reference.counts.count), count: rows.counts.count)
     let d = dimension
     rows.values.withUnsafeBufferPointer { a in
       reference.values.withUnsafeBufferPointer { b in
@@ -73,12 +75,15 @@ public struct MaximumMeanDiscrepancy: Sendable {
       }
     }
     return Sums(
-      counts: rows.counts, referenceCounts: reference.counts, within: Self.within(rows, d, scale),
-      referenceWithin: within, between: between)
+      places: rows.places, referencePlaces: reference.places, counts: rows.counts,
+      referenceCounts: reference.counts, within: Self.within(rows, d, scale), referenceWithin: within,
+      between: between)
   }
 
   /// Sums of the kernel by unit.
   public struct Sums: Sendable {
+    let places: [Int?]
+    let referencePlaces: [Int?]
     let counts: [Int]
     let referenceCounts: [Int]
     let within: [[Double]]
@@ -87,8 +92,8 @@ public struct MaximumMeanDiscrepancy: Sendable {
 
     /// The discrepancy of some of the units from some of the reference's; nil where too few rows are left.
     public func value(leavingOut: Set<Int> = [], ofReference: Set<Int> = []) -> Double? {
-      let units = counts.indices.filter { counts[$0] > 0 && !leavingOut.contains($0) }
-      let pieces = referenceCounts.indices.filter { referenceCounts[$0] > 0 && !ofReference.contains($0) }
+      let units = Self.left(of: places, without: leavingOut)
+      let pieces = Self.left(of: referencePlaces, without: ofReference)
       guard let own = Self.mean(within, counts, units),
         let real = Self.mean(referenceWithin, referenceCounts, pieces)
       else { return nil }
@@ -112,7 +117,8 @@ public struct MaximumMeanDiscrepancy: Sendable {
       let across = between.map { $0.reduce(0, +) }
       let (crossed, total) = (across.reduce(0, +), Self.total(within))
       let rowSums = within.map { $0.reduce(0, +) }
-      return groups.map { group in
+      return groups.map { units in
+        let group = units.compactMap { places[$0] }
         let count = group.reduce(all) { $0 - counts[$1] }
         guard count > 1, real > 1 else { return nil }
         var sum = total
@@ -125,6 +131,10 @@ public struct MaximumMeanDiscrepancy: Sendable {
         let cross = group.reduce(crossed) { $0 - across[$1] } / (Double(count) * Double(real))
         return realMean + own - 2 * cross
       }
+    }
+
+    private static func left(of places: [Int?], without units: Set<Int>) -> [Int] {
+      places.indices.filter { !units.contains($0) }.compactMap { places[$0] }
     }
 
     private static func total(_ sums: [[Double]]) -> Double {
@@ -173,7 +183,7 @@ public struct MaximumMeanDiscrepancy: Sendable {
   private static func thinned(_ units: [[Float]], _ d: Int, _ limit: Int) -> Rows {
     let total = units.reduce(0) { $0 + $1.count / d }
     let kept = min(total, limit)
-    var rows = Rows(values: [], counts: [])
+    var rows = Rows()
     rows.values.reserveCapacity(kept * d)
     var position = 0
     for unit in units {
@@ -181,7 +191,8 @@ public struct MaximumMeanDiscrepancy: Sendable {
       // Row r of all is kept where it begins another of `kept` equal parts.
       let own = (0..<count).filter { kept == total || ($0 + position) * kept % total < kept }
       for row in own { rows.values += unit[row * d..<(row + 1) * d] }
-      rows.counts.append(own.count)
+      rows.places.append(own.isEmpty ? nil : rows.counts.count)
+      if !own.isEmpty { rows.counts.append(own.count) }
       position += count
     }
     return rows

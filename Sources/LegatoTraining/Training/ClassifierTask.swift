@@ -42,6 +42,11 @@ public final class ClassifierTask: TrainingTask {
     {
       notes.append("the classifier has the sizes of \(from), not the recipe's")
     }
+    if let from = recipe.from, !data.strangers.isEmpty {
+      notes.append(
+        "left out, since \(from) does not know them: \(data.strangers.joined(separator: ", ")); a run without `from` learns all"
+      )
+    }
     if !holdsOut {
       notes.append("no piece is held out: losses called training_data are of what is trained on")
     }

@@ -22,7 +22,7 @@ enum ModelCard {
     return """
       # \(file.name)
 
-      A continuous autoregressive model of Legato. Backbone: \(b.layers) layers of \(b.width), window \(b.window), \(b.sinks) sinks; sampler:
+      A model of Legato, \(b.isCausal ? "continuous and autoregressive" : "of whole sequences"). Backbone: \(b.layers) layers of \(b.width), window \(b.window), \(b.sinks) sinks; sampler:
       \(s.summary). Licence: \(file.licence).
 
       \(training(file.training, recipe: recipe, data: data))

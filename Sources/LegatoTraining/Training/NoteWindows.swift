@@ -83,10 +83,15 @@ struct NoteWindows: Sendable {
     self.pieces = pieces
   }
 
-  /// Hours of a split.
+  /// Hours of a split's instruments that are trained on.
   func hours(_ split: CorpusSplit) -> Double {
-    Double((pieces[split] ?? []).reduce(0) { $0 + $1.frames }) / Double(LogFrequencySpectrum.sampleRate)
-      / 3600
+    let known = (pieces[split] ?? []).filter { $0.instrument != nil }
+    return Double(known.reduce(0) { $0 + $1.frames }) / Double(LogFrequencySpectrum.sampleRate) / 3600
+  }
+
+  /// Names of instruments of the training split that are not trained on.
+  var strangers: [String] {
+    Set((pieces[.train] ?? []).filter { $0.instrument == nil }.map(\.name)).sorted()
   }
 
   var fingerprint: String {
