@@ -59,10 +59,7 @@ public final class LatentStream {
   public var latent: [Float] { Array(core.decodable) }
 
   /// Positions between a draw and the latent that it completes: of codes, else 0.
-  var delay: Int {
-    guard case .codes(let codes) = runner.model.sampler else { return 0 }
-    return codes.delay
-  }
+  var delay: Int { runner.model.sampler.codes?.delay ?? 0 }
 
   /// Draws the next latent, `[dimension]`, normalised; valid until the next call.
   public func next() -> UnsafeBufferPointer<Float> {

@@ -36,8 +36,9 @@ final class ModelRunner {
       switch model.sampler {
       case .flow(let network), .flowMap(let network), .diffusion(let network):
         NetworkDrawing(network, of: model, engine: engine)
-      case .mixture(let mixture): MixtureDrawing(mixture)
-      case .codes(let codes): CodeDrawing(codes)
+      case .mixture(let mixture):
+        DirectDrawing(width: mixture.parameterCount) { $0.draw(from: mixture, $1) }
+      case .codes(let codes): DirectDrawing(width: codes.parameterCount) { $0.draw(from: codes, $1) }
       }
   }
 

@@ -20,7 +20,7 @@ public final class Session {
   let slot: Int
   private let slots: [Int32]
   /// Samples still to be dropped: the decoder lags by its delay, and codes by theirs.
-  private var pending: Int
+  private var pending = 0
   /// Index of the latent that the last frame was made from.
   private(set) var lastFrame = 0
 
@@ -63,7 +63,6 @@ public final class Session {
     latents = LatentStream(runner: group.runner, slot: slot, options: options)
     group.decoderState.touch(slot: slot)
     group.decoderState.reset(slot: slot)
-    pending = 0
     pending = leadSamples
   }
 

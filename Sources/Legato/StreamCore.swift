@@ -42,7 +42,7 @@ final class StreamCore {
     kind = runner.model.configuration.sampler.kind
     schedule = DrawSchedule(kind, count: options.steps)
     let sizes = runner.model.configuration
-    if case .codes(let sampler) = runner.model.sampler { codes = sampler } else { codes = nil }
+    codes = runner.model.sampler.codes
     let dimension = codes?.streamDimension ?? sizes.latentDimension
     func zeros(_ count: Int) -> UnsafeMutableBufferPointer<Float> {
       let buffer = UnsafeMutableBufferPointer<Float>.allocate(capacity: count)

@@ -131,9 +131,12 @@ public struct Backbone: Sendable {
     }
   }
 
-  /// Bytes that a stream keeps of one position: keys and values of all layers.
-  public var cacheBytesPerPosition: Int {
-    blocks.reduce(0) { $0 + 2 * configuration.width * $1.attention.cachePrecision.byteCount }
+  /// Bytes of keys and values that all layers read at a position, the short context's among them.
+  public func cacheBytes(at position: Int) -> Int {
+    allBlocks.reduce(0) {
+      $0 + min(position + 1, $1.attention.window) * 2 * configuration.width
+        * $1.attention.cachePrecision.byteCount
+    }
   }
 
   /// Whole sequences: latents `[B, T, D]`, the same without noise where the model reads them (nil for `latents`), the level of noise in

@@ -30,6 +30,9 @@ public struct CodeSampler: Sendable {
   /// Positions between a latent's first code and its last.
   public var delay: Int { codebooks - 1 }
 
+  /// Logits of one position.
+  public var parameterCount: Int { codebooks * codes }
+
   /// For z `[..., H]`: logarithms of probabilities up to a constant of each codebook, `[..., codebooks · codes]`.
   public func logits(of z: Tensor) -> Tensor { output(z) }
 
@@ -39,16 +42,22 @@ public struct CodeSampler: Sendable {
     var result = [Int32](repeating: 0, count: count * codebooks)
     var rest = latents
     for book in 0..<codebooks {
-      let nearest = Self.nearest(
-        rest, to: Array(values[book * codes * dimension..<(book + 1) * codes * dimension]),
-        dimension: dimension, on: engine)
-      for row in 0..<count {
-        result[row * codebooks + book] = nearest[row]
-        let vector = (book * codes + Int(nearest[row])) * dimension
-        for j in 0..<dimension { rest[row * dimension + j] -= values[vector + j] }
-      }
+      let vectors = Array(values[book * codes * dimension..<(book + 1) * codes * dimension])
+      let nearest = Self.takeNearest(of: vectors, from: &rest, dimension: dimension, on: engine)
+      for row in 0..<count { result[row * codebooks + book] = nearest[row] }
     }
     return result
+  }
+
+  /// Takes from each of `points` `[count, D]` the vector, of `[n, D]`, that is nearest to it; gives their indices.
+  public static func takeNearest(
+    of vectors: [Float], from points: inout [Float], dimension: Int, on engine: CPUEngine
+  ) -> [Int32] {
+    let nearest = nearest(points, to: vectors, dimension: dimension, on: engine)
+    for (row, index) in nearest.enumerated() {
+      for j in 0..<dimension { points[row * dimension + j] -= vectors[Int(index) * dimension + j] }
+    }
+    return nearest
   }
 
   /// Latents `[count, D]` as their codes say them.
@@ -56,8 +65,9 @@ public struct CodeSampler: Sendable {
     var result = [Float](repeating: 0, count: latents.count)
     for (index, code) in codes(of: latents, on: engine).enumerated() {
       let (row, book) = index.quotientAndRemainder(dividingBy: codebooks)
-      let vector = (book * codes + Int(code)) * dimension
-      for j in 0..<dimension { result[row * dimension + j] += values[vector + j] }
+      result.withUnsafeMutableBufferPointer {
+        add(Int(code), of: book, to: $0.extracting(row * dimension..<(row + 1) * dimension))
+      }
     }
     return result
   }
@@ -142,8 +152,12 @@ public struct CodeSampler: Sendable {
     // Its coarsest code is the oldest.
     guard kept[delay * codebooks] >= 0 else { return }
     for book in 0..<codebooks {
-      let vector = (book * codes + Int(kept[(delay - book) * codebooks + book])) * dimension
-      for j in 0..<dimension { latent[j] += values[vector + j] }
+      add(Int(kept[(delay - book) * codebooks + book]), of: book, to: latent)
     }
+  }
+
+  private func add(_ code: Int, of book: Int, to latent: UnsafeMutableBufferPointer<Float>) {
+    let vector = (book * codes + code) * dimension
+    for j in 0..<dimension { latent[j] += values[vector + j] }
   }
 }

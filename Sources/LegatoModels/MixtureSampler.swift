@@ -6,6 +6,8 @@ import LegatoTensor
 public struct MixtureSampler: Sendable {
   public let modes: Int
   public let dimension: Int
+  /// Weights, means and deviations of one distribution: K + 2 · K · D.
+  public let parameterCount: Int
   private let output: Linear
 
   /// The least deviation: latents have variance 1, and a mode that falls on one would have an infinite density.
@@ -13,8 +15,8 @@ public struct MixtureSampler: Sendable {
 
   public init(_ scope: WeightScope, modes: Int, conditionWidth: Int, latentDimension: Int) throws {
     (self.modes, dimension) = (modes, latentDimension)
-    output = try Linear(
-      scope["out"], conditionWidth, modes * (1 + 2 * latentDimension), initial: .normal(0.02))
+    parameterCount = modes * (1 + 2 * latentDimension)
+    output = try Linear(scope["out"], conditionWidth, parameterCount, initial: .normal(0.02))
   }
 
   /// For z `[..., H]`: logarithms of weights up to a constant `[..., K]`, means and deviations `[..., K · D]`, mode after mode.

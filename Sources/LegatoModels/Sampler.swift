@@ -44,6 +44,11 @@ public enum Sampler: Sendable {
     }
   }
 
+  /// Nil for whatever draws no codes.
+  public var codes: CodeSampler? {
+    if case .codes(let codes) = self { codes } else { nil }
+  }
+
   /// What a draw needs to know of z `[..., H]`, computed once for it: what stands for it in the network `[..., width]`, or a
   /// mixture's parameters, or the codes' logits.
   public func conditions(of z: Tensor) -> Tensor {

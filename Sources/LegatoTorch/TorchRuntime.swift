@@ -6,6 +6,11 @@ public enum TorchDevice: Sendable, Hashable, CustomStringConvertible {
   case cpu
   case cuda(Int)
 
+  /// The first GPU, where there is one. Throws ``TorchError`` where libtorch is missing.
+  public static func automatic() throws -> TorchDevice {
+    try TorchRuntime.cudaDeviceCount() > 0 ? .cuda(0) : .cpu
+  }
+
   /// "cpu", "cuda", "cuda:1".
   public init?(_ name: String) {
     switch name {

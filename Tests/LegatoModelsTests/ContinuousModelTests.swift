@@ -173,6 +173,17 @@ import Testing
     }
   }
 
+  /// What `legato bench` takes for the bytes that a frame has to read.
+  @Test func cachesAreCountedUpToTheirWindows() throws {
+    let model = try Self.model()
+    let b = model.configuration.backbone
+    // Float32 keys and values: of a window of 6 in all layers, of 3 in two layers of the short context.
+    func bytes(_ long: Int, _ short: Int) -> Int { 2 * 4 * b.width * (b.layers * long + 2 * short) }
+    #expect(model.backbone.cacheBytes(at: 0) == bytes(1, 1))
+    #expect(model.backbone.cacheBytes(at: 4) == bytes(5, 3))
+    #expect(model.backbone.cacheBytes(at: 100) == bytes(6, 3))
+  }
+
   @Test func packagesOfBeforeAreCausalAndHaveOneContext() throws {
     var now = BackboneConfiguration()
     (now.isCausal, now.shortContext) = (false, ShortContextConfiguration())

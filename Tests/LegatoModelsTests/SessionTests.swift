@@ -139,7 +139,7 @@ import Testing
     let package = try ModelPackage(path: Self.shippedPath)
     let other = try package.converted { $0.converted(to: precision.format(of: $0)) }
     let (bytes, rounded) = (
-      package.model.backbone.cacheBytesPerPosition, other.model.backbone.cacheBytesPerPosition
+      package.model.backbone.cacheBytes(at: 0), other.model.backbone.cacheBytes(at: 0)
     )
     let sizes = package.model.configuration.backbone
     #expect(bytes == 2 * 4 * sizes.layers * sizes.width && rounded * part == bytes)

@@ -160,17 +160,18 @@ struct BenchTraffic: Encodable {
     func bytes(_ holds: (String) -> Bool) -> Int {
       weights.filter { holds($0.name) }.reduce(0) { $0 + $1.byteCount }
     }
-    let sizes = package.model.configuration.backbone
     backbone = bytes { $0.hasPrefix("backbone.") }
     let once = bytes {
       $0.hasPrefix("sampler.") && ($0.contains("modulation") || $0.contains("condition"))
     }
+    func isTime(_ name: String) -> Bool {
+      ["sampler.time.", "sampler.span."].contains { name.hasPrefix($0) }
+    }
     let repeated = bytes {
-      $0.hasPrefix("sampler.") && !$0.contains("modulation") && !$0.contains("condition")
-        && !$0.contains("time")
+      $0.hasPrefix("sampler.") && !$0.contains("modulation") && !$0.contains("condition") && !isTime($0)
     }
     let atOnce = max(1, SessionGroup.mostModulations / sessions)
-    let times = bytes { $0.hasPrefix("sampler.") && $0.contains("time") }
+    let times = bytes(isTime)
     if package.model.sampler.network == nil {
       (backbone, sampler) = (backbone + repeated, 0)
     } else {
@@ -181,8 +182,8 @@ struct BenchTraffic: Encodable {
     codec = package.codec.codec.weights.filter { $0.name.hasPrefix("decoder.") }.reduce(0) {
       $0 + $1.byteCount
     }
-    let seen = (0..<positions).reduce(0) { $0 + min($1 + 1, sizes.window) } / positions
-    cache = sessions * package.model.backbone.cacheBytesPerPosition * seen
+    let read = (0..<positions).reduce(0) { $0 + package.model.backbone.cacheBytes(at: $1) }
+    cache = sessions * read / positions
   }
 }
 

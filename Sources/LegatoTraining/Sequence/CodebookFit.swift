@@ -34,9 +34,7 @@ enum CodebookFit {
         of: rest, count: codes, dimension: d,
         order: RandomStream(seed: seed, name: "codebook \(book)").permutation(of: count), on: engine
       ).map { FloatBits.float(bfloat16: FloatBits.bfloat16($0)) }
-      for (row, code) in CodeSampler.nearest(rest, to: found, dimension: d, on: engine).enumerated() {
-        for j in 0..<d { rest[row * d + j] -= found[Int(code) * d + j] }
-      }
+      _ = CodeSampler.takeNearest(of: found, from: &rest, dimension: d, on: engine)
       vectors += found
     }
     return vectors

@@ -13,7 +13,7 @@ public struct CodesObjective: Objective {
   public func losses(
     _ model: ContinuousModel, _ batch: TransformedBatch, on backend: any Backend, random: RandomStream
   ) -> Tensor {
-    guard case .codes(let sampler) = model.sampler else {
+    guard let sampler = model.sampler.codes else {
       preconditionFailure("CodesObjective: the sampler is \(model.configuration.sampler.kind)")
     }
     let (items, length) = (batch.items, batch.positions)

@@ -36,10 +36,7 @@ public final class ModelTask: TrainingTask {
   public var trainable: [Weight] {
     (settings.style == nil ? model.weights : model.styleWeights).filter { $0.name != CodeSampler.vectorsName }
   }
-  public var found: [Weight] {
-    guard case .codes(let codes) = model.sampler else { return [] }
-    return [codes.vectors]
-  }
+  public var found: [Weight] { model.sampler.codes.map { [$0.vectors] } ?? [] }
   public var dataFingerprint: String {
     // Of a style the model that it is learned on is a part of the data.
     settings.style == nil ? data.fingerprint : "\(whole.fingerprint) \(parent?.model.styleKey ?? "")"

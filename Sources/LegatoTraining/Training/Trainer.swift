@@ -428,7 +428,7 @@ extension TrainingDevice {
   func resolved() throws -> TorchDevice {
     switch self {
     case .cpu: return .cpu
-    case .automatic: return try TorchRuntime.cudaDeviceCount() > 0 ? .cuda(0) : .cpu
+    case .automatic: return try .automatic()
     case .cuda(let index):
       let count = try TorchRuntime.cudaDeviceCount()
       guard (index ?? 0) < count else {
