@@ -1,5 +1,7 @@
 import Foundation
+import Legato
 import LegatoAudio
+import LegatoEvaluation
 import LegatoModels
 import LegatoTensor
 import LegatoTraining
@@ -290,6 +292,52 @@ import Testing
     #expect(abs(loss.step - 4) < 4 * error && error < 0.2, "\(loss.step) ± \(error)")
     #expect(loss.positions[..<16].allSatisfy { abs($0 - 1) < 0.2 }, "\(loss.positions)")
     #expect(loss.positions[16...].allSatisfy { abs($0 - 5) < 1 }, "\(loss.positions)")
+  }
+
+  @Test(arguments: [Float(1), 2]) func drawsAreHeldAgainstWhatCame(_ temperature: Float) throws {
+    // Velocity 0 draws the noise that it starts from: of variance T² where the data have 4, so that 2 is right.
+    let sizes = try #require(ContinuousModelConfiguration.preset("tiny"))
+    let model = try ContinuousModel(sizes, weights: RandomWeights(seed: 3, everywhere: 0))
+    let clips = (0..<40).map { RandomStream(seed: 9, stream: UInt64($0)).normal(64 * 16).map { 2 * $0 } }
+    var options = GenerationOptions()
+    (options.temperature, options.contextNoise) = (temperature, 0.3)
+    let found = try #require(
+      try OneStepDraws(of: model, options: options, clips: clips, draws: 5, every: 4, threads: 2))
+    #expect(found.pieces == 40 && found.positions == 40 * 15 && found.draws == 5)
+    let share = Double(temperature * temperature) / 4
+    for figure in [found.power, found.spread] {
+      let error = try #require(figure.standardError)
+      #expect(abs(figure.value - share) < 4 * error && error < 0.03 * share, "\(figure)")
+    }
+    // Of 16 dimensions a normal vector's length is 0.9845 √16 of its deviation, on average.
+    let t = Double(temperature)
+    let score = 0.9845 * ((4 + t * t).squareRoot() - t / 2.0.squareRoot())
+    #expect(abs(found.energyScore.value - score) < 0.02 * score, "\(found.energyScore), not \(score)")
+  }
+
+  @Test func evaluateGivesDrawsAfterRealPasts() throws {
+    try prepareLatents()
+    let arguments = [
+      "evaluate", "draws", "--latents", "latents", "--model", "x=a", "--draws", "3", "--context-noise", "0",
+      "--temperature", "1", "--temperature", "0.5", "--json",
+    ]
+    let result = try LegatoProcess.run(arguments, in: folder.url)
+    let results = try objects(result)
+    #expect(results.map { $0["model"] as? String } == ["x", "x"])
+    let power = try results.map {
+      let draws = try #require($0["draws"] as? [String: Any])
+      #expect(draws["pieces"] as? Int == 2 && draws["draws"] as? Int == 3)
+      return try #require((draws["power"] as? [String: Double])?["value"])
+    }
+    // Untrained, it draws little but its noise.
+    #expect(abs(power[1] / power[0] - 0.25) < 0.05, "\(power)")
+    #expect(try LegatoProcess.run(arguments, in: folder.url).text == result.text)
+    let all = try objects(
+      LegatoProcess.run(
+        arguments + ["--split", "train", "--split", "validation", "--split", "test"], in: folder.url))
+    #expect((all[0]["draws"] as? [String: Any])?["pieces"] as? Int ?? 0 > 2)
+    let one = try LegatoProcess.run(arguments + ["--draws", "1"], in: folder.url)
+    #expect(one.status == 64 && one.error.contains("from 2"), "\(one.error)")
   }
 
   @Test func theShippedModelKeepsItsFootingWhenTheStartLeavesTheWindow() throws {

@@ -1,0 +1,152 @@
+import ArgumentParser
+import Foundation
+import Legato
+import LegatoEvaluation
+import LegatoModels
+import LegatoTraining
+
+/// `legato evaluate draws`: what a model draws after a real past, beside what came.
+struct EvaluateDraws: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "draws",
+    abstract: "Measure how a model draws the next latent after a real past.",
+    discussion: """
+      Lets models draw several times after the beginnings of pieces that training has not seen, and compares with what came: \
+      the energy score (a proper score; lower is better, and flows, diffusions and mixtures can be compared, as their losses \
+      cannot), how loud draws are beside the data, and whether they vary as much as what is unknown (1). A model that draws \
+      too little spread plays plainer and quieter the longer it hears itself; too much, wilder.
+
+        legato evaluate draws --latents data/latents
+        legato evaluate draws --latents data/latents --model runs/a/package --model runs/b/package --temperature 1 --temperature 1.05
+      """)
+
+  @Option(
+    name: .shortAndLong,
+    help: ArgumentHelp(
+      "A model package, or LABEL=PACKAGE; repeat it for several. (default: LEGATO_MODEL, or the package that ships)",
+      valueName: "[label=]package"))
+  var model: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "Latents of recordings, made by `legato prepare` with the package's codec.", valueName: "folder"))
+  var latents: String
+
+  @Option(
+    help:
+      "Take pieces of this split: train, validation or test; repeat it for several. (default: validation and test)"
+  )
+  var split: [RecordingList.Split] = []
+
+  @Option(help: "Share of noise mixed into what is fed back; repeat it for several. (default: the package's)")
+  var contextNoise: [Float] = []
+
+  @Option(
+    help:
+      "Standard deviation of the noise that a latent starts from; repeat it for several. (default: the package's)"
+  )
+  var temperature: [Float] = []
+
+  @Option(help: "Pieces to measure on, at most.")
+  var count = 64
+
+  @Option(help: "Draws after each past.")
+  var draws = 8
+
+  @Option(help: "The seed of the first draw.")
+  var seed: UInt64 = 1
+
+  @OptionGroup var threads: ThreadsOption
+  @OptionGroup var reporting: OutputOptions
+
+  /// Positions from one that is drawn to the next: near ones know nearly the same.
+  private static let every = 16
+
+  func validate() throws {
+    guard (1...100_000).contains(count) else {
+      throw ValidationError("--count is \(count); it must be from 1 to 100000")
+    }
+    guard (2...1000).contains(draws) else {
+      throw ValidationError("--draws is \(draws); it must be from 2 to 1000")
+    }
+    try GenerationDefaults.validate(contextNoise, as: \.contextNoise)
+    try GenerationDefaults.validate(temperature, as: \.temperature)
+  }
+
+  private struct Result: Encodable {
+    var model: String
+    var temperature, contextNoise: Float
+    var steps: Int
+    var draws: OneStepDraws
+
+    enum CodingKeys: String, CodingKey {
+      case model, temperature, steps, draws
+      case contextNoise = "context_noise"
+    }
+  }
+
+  func run() throws {
+    StopSignal.install()
+    let named =
+      try model.isEmpty
+      ? [("", PackageLocation.find(nil))] : LabelledPath.all(model).map { ($0.label, $0.path) }
+    for (label, path) in named {
+      let package = try ModelPackage(path: path)
+      let data = try LatentDataset(path: latents, codecHash: package.codec.hash)
+      let clips = try clips(data, window: package.configuration.model.backbone.window)
+      for options in combinations(of: package) {
+        let progress = SharedProgress(
+          "draw", total: Double(clips.count), unit: "piece", style: reporting.terminalProgress)
+        defer { progress.finish() }
+        guard
+          let found = try OneStepDraws(
+            of: package.model, options: options, clips: clips, draws: draws, every: Self.every,
+            threads: threads.value, done: { _ in progress.add(1) },
+            check: { if let code = StopSignal.exitCode { throw ExitCode(code) } })
+        else { continue }
+        let result = Result(
+          model: label.isEmpty ? package.configuration.name : label, temperature: options.temperature,
+          contextNoise: options.contextNoise, steps: options.steps, draws: found)
+        if reporting.json {
+          try StandardOutput.json(result)
+        } else {
+          try StandardOutput.line(Self.text(result))
+        }
+      }
+    }
+  }
+
+  private func combinations(of package: ModelPackage) -> [GenerationOptions] {
+    let own = package.options(seed: seed)
+    return (temperature.isEmpty ? [own.temperature] : temperature).flatMap { temperature in
+      (contextNoise.isEmpty ? [own.contextNoise] : contextNoise).map { noise in
+        var options = own
+        (options.temperature, options.contextNoise) = (temperature, noise)
+        return options
+      }
+    }
+  }
+
+  /// Beginnings of pieces, of four windows where they are as long.
+  private func clips(_ data: LatentDataset, window: Int) throws -> [[Float]] {
+    let splits = split.isEmpty ? [RecordingList.Split.validation, .test] : split
+    let held = RecordingList.Split.allCases.filter(splits.contains).flatMap { data.pieces($0) }
+    let long = held.filter { $0.frames > Self.every }
+    guard !long.isEmpty else {
+      throw CommandError(
+        "\(latents): no \(splits.map(\.rawValue).joined(separator: " or ")) piece holds more than \(Self.every) latents. Prepare more or longer recordings, or name another --split"
+      )
+    }
+    return try long.prefix(count).map {
+      try data.crop(piece: $0, start: 0, count: min($0.frames, 4 * window))
+    }
+  }
+
+  private static func text(_ result: Result) -> String {
+    let found = result.draws
+    return
+      "\(result.model), temperature \(result.temperature), context noise \(result.contextNoise): energy score "
+      + "\(found.energyScore.text); power \(found.power.text) of the data's; spread \(found.spread.text) of what is unknown; "
+      + "\(found.pieces) pieces, \(found.positions) positions, \(found.draws) draws of each"
+  }
+}
