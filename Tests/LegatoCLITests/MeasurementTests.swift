@@ -305,7 +305,7 @@ import Testing
       try OneStepDraws(of: model, options: options, clips: clips, draws: 5, every: 4, threads: 2))
     #expect(found.pieces == 40 && found.positions == 40 * 15 && found.draws == 5)
     let share = Double(temperature * temperature) / 4
-    for figure in [found.power, found.spread] {
+    for figure in [found.power, try #require(found.spread)] {
       let error = try #require(figure.standardError)
       #expect(abs(figure.value - share) < 4 * error && error < 0.03 * share, "\(figure)")
     }

@@ -13,8 +13,8 @@ struct EvaluateDraws: ParsableCommand {
     discussion: """
       Lets models draw several times after the beginnings of pieces that training has not seen, and compares with what came: \
       the energy score (a proper score; lower is better, and flows, diffusions and mixtures can be compared, as their losses \
-      cannot), how loud draws are beside the data, and whether they vary as much as what is unknown (1). A model that draws \
-      too little spread plays plainer and quieter the longer it hears itself; too much, wilder.
+      cannot), how loud draws are beside the data, and their spread: 1 where draws of one past vary as much as they err, less \
+      where they vary too little or are wrong in their mean. The past is read without a feedback gain, and without a style.
 
         legato evaluate draws --latents data/latents
         legato evaluate draws --latents data/latents --model runs/a/package --model runs/b/package --temperature 1 --temperature 1.05
@@ -53,7 +53,7 @@ struct EvaluateDraws: ParsableCommand {
   @Option(help: "Draws after each past.")
   var draws = 8
 
-  @Option(help: "The seed of the first draw.")
+  @Option(help: "The seed of all draws.")
   var seed: UInt64 = 1
 
   @OptionGroup var threads: ThreadsOption
@@ -92,18 +92,28 @@ struct EvaluateDraws: ParsableCommand {
       ? [("", PackageLocation.find(nil))] : LabelledPath.all(model).map { ($0.label, $0.path) }
     for (label, path) in named {
       let package = try ModelPackage(path: path)
+      guard package.model.sampler.codes == nil else {
+        throw CommandError(
+          "\(path): it draws codes, and a model of codes cannot continue a recording; leave it out")
+      }
       let data = try LatentDataset(path: latents, codecHash: package.codec.hash)
       let clips = try clips(data, window: package.configuration.model.backbone.window)
       for options in combinations(of: package) {
         let progress = SharedProgress(
           "draw", total: Double(clips.count), unit: "piece", style: reporting.terminalProgress)
         defer { progress.finish() }
-        guard
-          let found = try OneStepDraws(
+        let found: OneStepDraws?
+        do {
+          found = try OneStepDraws(
             of: package.model, options: options, clips: clips, draws: draws, every: Self.every,
             threads: threads.value, done: { _ in progress.add(1) },
             check: { if let code = StopSignal.exitCode { throw ExitCode(code) } })
-        else { continue }
+        } catch let error as GenerationError {
+          throw CommandError("\(path), \(latents): \(error)")
+        }
+        guard let found else {
+          throw CommandError("\(path): four of its windows hold no \(Self.every) latents to draw after")
+        }
         let result = Result(
           model: label.isEmpty ? package.configuration.name : label, temperature: options.temperature,
           contextNoise: options.contextNoise, steps: options.steps, draws: found)
@@ -117,7 +127,9 @@ struct EvaluateDraws: ParsableCommand {
   }
 
   private func combinations(of package: ModelPackage) -> [GenerationOptions] {
-    let own = package.options(seed: seed)
+    var own = package.options(seed: seed)
+    // A gain makes up for what draws lack, and a style stands for an instrument; neither is a real past's.
+    (own.feedbackGain, own.style) = (1, nil)
     return (temperature.isEmpty ? [own.temperature] : temperature).flatMap { temperature in
       (contextNoise.isEmpty ? [own.contextNoise] : contextNoise).map { noise in
         var options = own
@@ -137,8 +149,10 @@ struct EvaluateDraws: ParsableCommand {
         "\(latents): no \(splits.map(\.rawValue).joined(separator: " or ")) piece holds more than \(Self.every) latents. Prepare more or longer recordings, or name another --split"
       )
     }
-    return try long.prefix(count).map {
-      try data.crop(piece: $0, start: 0, count: min($0.frames, 4 * window))
+    // Of all splits and pieces, where there are more than are asked for.
+    return try (0..<min(count, long.count)).map {
+      let piece = long[$0 * long.count / min(count, long.count)]
+      return try data.crop(piece: piece, start: 0, count: min(piece.frames, 4 * window))
     }
   }
 
@@ -146,7 +160,8 @@ struct EvaluateDraws: ParsableCommand {
     let found = result.draws
     return
       "\(result.model), temperature \(result.temperature), context noise \(result.contextNoise): energy score "
-      + "\(found.energyScore.text); power \(found.power.text) of the data's; spread \(found.spread.text) of what is unknown; "
+      + "\(found.energyScore.text); power \(found.power.text) of the data's; spread \(found.spread?.text ?? "too wide for so few draws"); "
       + "\(found.pieces) pieces, \(found.positions) positions, \(found.draws) draws of each"
+      + (found.recoveries > 0 ? "; \(found.recoveries) taken again, since they were beyond all music" : "")
   }
 }

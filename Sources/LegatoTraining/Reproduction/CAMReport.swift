@@ -32,7 +32,7 @@ public struct CAMReport: Sendable {
       `legato reproduce cam --scale \(experiment.scale.rawValue)`: every row is a model of one backbone on the same \(number(experiment.hours.training)) hours of \(experiment.instruments.text) (`legato corpus`; nine tenths of them to learn from),
       with as many updates, each at the temperature and context noise of the least distance (or, where that is not the less on other seeds, of the start) in \(experiment.tuning.trials) trials of \(experiment.tuning.count) seeds and \(number(experiment.tuning.seconds)) s, on the training's music and not what is measured with (systems of more steps than \(experiment.tuning.mostSteps) meanwhile with these). Each plays \(number(seconds)) s from \(count) seeds. Distances
       are Fréchet distances of log-mel patches from recordings that no training saw, as the codec gives them back: of the first \(number(stretch)) s of all seeds together, and of the last \(number(stretch)) s. The last is **FADacc** as Legato
-      defines it; it is not the paper's, whose definition is not published. Latents: the same of the codec's latents, which know nothing of patches. With several training seeds: mean and 95 % interval (Student); with one: interval over its streams (jackknife), which knows nothing of another training.\(counts)
+      defines it; it is not the paper's, whose definition is not published. Latents: the same of the codec's latents, which know nothing of patches. With several training seeds: mean and 95 % interval (Student); with one: interval over its streams (jackknife), which knows nothing of another training and is not to be held against the other kind.\(counts)
 
       \(table)
 
@@ -126,7 +126,7 @@ public struct CAMReport: Sendable {
       }
       return line(
         row.name, results.map(\.report),
-        mended: "\(recoveries)" + (failures > 0 ? ", \(failures) in vain" : ""))
+        mended: row.streams ? "\(recoveries)" + (failures > 0 ? ", \(failures) in vain" : "") : "")
     }
     return """
       A stream by itself, all of its \(String(format: "%g", experiment.playing.seconds)) s: the Fréchet distance of the median one and of the farthest, of all training seeds together; how many are lost, farther than \(String(format: "%g", Self.lostFactor)) times the median real recording (a whole one, of up to \(String(format: "%g", experiment.maximumMinutes)) minutes); and how often a stream went back to a good state, since what it drew was beyond all music. Then the share of stretches outside of what 90 % of real ones have, in what a distance of patches does not tell.

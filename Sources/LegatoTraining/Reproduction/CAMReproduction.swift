@@ -14,7 +14,7 @@ public struct CAMReproduction: Sendable {
   public let folder: String
   /// The codec's package.
   public var codec: String
-  /// Names of the rows that are made; empty for all. What others came to before is told all the same.
+  /// Names of the rows that are made; empty for all. What others came to before is told all the same, where it was measured as today.
   public var rows: [String] = []
   public var threads = Platform.processorCount
   /// Seconds; nil for no limit.
@@ -182,8 +182,10 @@ public struct CAMReproduction: Sendable {
     _ job: Job, _ key: String, _ known: CAMResult?, data: LatentDataset, real: RealMusic,
     codec: CodecPackage, limit: TimeLimit
   ) throws -> CAMResult? {
-    tell("\(job.name): trains")
     let run = "\(folder)/trained/\(try trainingKey(job, data))"
+    // Settings are of these weights: where they are gone, others are trained and have settings of their own.
+    let known = FileManager.default.fileExists(atPath: "\(run)/package") ? known : nil
+    if known == nil { tell("\(job.name): trains") }
     var recipe = try experiment.recipe(job.row, seed: job.seed)
     (recipe.data.source, recipe.threads) = (data.path, threads)
     recipe.timeLimit = limit.remaining.map { max(1, Int($0)) }

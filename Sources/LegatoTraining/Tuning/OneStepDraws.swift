@@ -5,23 +5,26 @@ import LegatoTensor
 
 /// How a model draws the next latent after a real past: the same figures for all samplers, whatever their losses are.
 ///
-/// At some positions of real pieces, several draws x₁ … x_M of a latent y that is known. A stream feeds on its own draws: where they vary
-/// less than what is unknown of y, its music grows plainer than the data, where they vary more, wilder.
+/// At some positions of real pieces, several draws x₁ … x_M of a latent y that is known.
 public struct OneStepDraws: Sendable, Codable, Hashable {
   /// Mean of |x − y| − ½ |x − x′|, ÷ √D: the energy score, a proper one (Gneiting and Raftery 2007); it is least for draws from the
   /// distribution that y comes from.
   public var energyScore: Estimate
   /// Mean square of a value of the drawn latents, ÷ that of the real ones.
   public var power: Estimate
-  /// Variance between draws of one position, ÷ that of y around their mean: 1 where draws vary as much as what is unknown.
-  public var spread: Estimate
+  /// Variance between draws of one position, ÷ mean square of y less their mean: 1 where they vary as much as they err. Nil where so few
+  /// draws vary so much that nothing is left of the error.
+  public var spread: Estimate?
   /// Of pieces, positions in all of them, and draws of each.
   public var pieces: Int
   public var positions: Int
   public var draws: Int
+  /// Draws that were no music and were taken again (``LatentStream/recoveries``), and that were none all the same.
+  public var recoveries: Int
+  public var failures: Int
 
   enum CodingKeys: String, CodingKey {
-    case power, spread, pieces, positions, draws
+    case power, spread, pieces, positions, draws, recoveries, failures
     case energyScore = "energy_score"
   }
 
@@ -34,6 +37,7 @@ public struct OneStepDraws: Sendable, Codable, Hashable {
     var (drawn, real) = (0.0, 0.0)
     /// Of variances between draws, and of y around their mean.
     var (between, unknown) = (0.0, 0.0)
+    var (recoveries, failures) = (0, 0)
 
     /// - Parameter draws: two or more of `real`, `[D]` each.
     mutating func add(_ draws: [[Float]], of real: [Float]) {
@@ -78,15 +82,17 @@ public struct OneStepDraws: Sendable, Codable, Hashable {
     }
     energyScore = quotient(\.score) { Double($0.positions) }
     power = quotient(\.drawn) { $0.real }
-    spread = quotient(\.between) { $0.unknown }
+    spread =
+      known.reduce(0) { $0 + $1.unknown } > 0 ? quotient(\.between) { $0.unknown } : nil
     (pieces, self.draws) = (known.count, draws)
+    (recoveries, failures) = known.reduce((0, 0)) { ($0.0 + $1.recoveries, $0.1 + $1.failures) }
     positions = known.reduce(0) { $0 + $1.positions }
   }
 
   /// Lets a model draw after the pasts of some pieces.
   ///
   /// - Parameters:
-  ///   - options: how it draws; the seed is that of the first draw.
+  ///   - options: how it draws, and what is done to the past that it reads; the seed is that of all draws.
   ///   - clips: beginnings of pieces, normalised latents `[positions, D]`.
   ///   - draws: of each position, two or more.
   ///   - every: positions from one that is drawn to the next.
@@ -105,7 +111,13 @@ public struct OneStepDraws: Sendable, Codable, Hashable {
     self.init(sums, draws: draws)
   }
 
-  private static func sums(
+  /// Seeds of a piece's context noise, and of one draw in it.
+  static func seeds(_ seed: UInt64, piece: Int, draw: Int, of draws: Int) -> (past: UInt64, draw: UInt64) {
+    let base = (seed &+ 1) &* 0x9e37_79b9_7f4a_7c15
+    return (base &- UInt64(piece + 1), base &+ UInt64(piece * draws + draw))
+  }
+
+  static func sums(
     _ model: ContinuousModel, _ options: GenerationOptions, clip: [Float], number: Int, draws: Int, every: Int
   ) throws -> Sums {
     let stream = LatentStream(model: model, engine: CPUEngine(threads: 1), options: options)
@@ -113,11 +125,11 @@ public struct OneStepDraws: Sendable, Codable, Hashable {
     var sums = Sums()
     try clip.withUnsafeBufferPointer { clip in
       for position in stride(from: every, to: clip.count / d, by: every) {
-        stream.options.seed = options.seed
+        stream.options.seed = seeds(options.seed, piece: number, draw: 0, of: draws).past
         try stream.feed(clip.extracting((position - every) * d..<position * d))
         let state = stream.save()
         let found = try (0..<draws).map { draw in
-          stream.options.seed = options.seed &+ UInt64(1 + number * draws + draw)
+          stream.options.seed = seeds(options.seed, piece: number, draw: draw, of: draws).draw
           let drawn = Array(stream.next())
           try stream.restore(state)
           return drawn
@@ -125,6 +137,7 @@ public struct OneStepDraws: Sendable, Codable, Hashable {
         sums.add(found, of: Array(clip[position * d..<(position + 1) * d]))
       }
     }
+    (sums.recoveries, sums.failures) = (stream.recoveries, stream.failures)
     return sums
   }
 }
