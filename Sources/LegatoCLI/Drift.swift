@@ -27,12 +27,7 @@ struct Drift: ParsableCommand {
       Writes OUTPUT.md, OUTPUT.svg and OUTPUT.json. Needs at least 64 real recordings of six minutes for good figures.
       """)
 
-  @Option(
-    name: .shortAndLong,
-    help: ArgumentHelp(
-      "A model package, or LABEL=PACKAGE; repeat it for several. (default: LEGATO_MODEL, or the package that ships)",
-      valueName: "[label=]package"))
-  var model: [String] = []
+  @OptionGroup var models: ModelsOption
 
   @Option(
     help: ArgumentHelp(
@@ -114,7 +109,7 @@ struct Drift: ParsableCommand {
 
   func run() throws {
     let settings = try DriftSetting.all(
-      models: model.isEmpty ? [PackageLocation.find(nil)] : model, temperatures: temperature,
+      models: models.model.isEmpty ? [PackageLocation.find(nil)] : models.model, temperatures: temperature,
       contextNoises: contextNoise, feedbackGains: feedbackGain, style: style)
     for setting in settings { _ = try setting.options(seed: seed) }
     for ending in ["md", "svg", "json"] { try OutputNames.checkFolder(of: "\(output).\(ending)") }

@@ -20,12 +20,7 @@ struct EvaluateDraws: ParsableCommand {
         legato evaluate draws --latents data/latents --model runs/a/package --model runs/b/package --temperature 1 --temperature 1.05
       """)
 
-  @Option(
-    name: .shortAndLong,
-    help: ArgumentHelp(
-      "A model package, or LABEL=PACKAGE; repeat it for several. (default: LEGATO_MODEL, or the package that ships)",
-      valueName: "[label=]package"))
-  var model: [String] = []
+  @OptionGroup var models: ModelsOption
 
   @Option(
     help: ArgumentHelp(
@@ -88,8 +83,8 @@ struct EvaluateDraws: ParsableCommand {
   func run() throws {
     StopSignal.install()
     let named =
-      try model.isEmpty
-      ? [("", PackageLocation.find(nil))] : LabelledPath.all(model).map { ($0.label, $0.path) }
+      try models.model.isEmpty
+      ? [("", PackageLocation.find(nil))] : LabelledPath.all(models.model).map { ($0.label, $0.path) }
     for (label, path) in named {
       let package = try ModelPackage(path: path)
       guard package.model.sampler.codes == nil else {

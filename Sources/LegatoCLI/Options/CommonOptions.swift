@@ -22,6 +22,16 @@ extension OutputOptions {
   var progress: ProgressStyle { quiet ? .quiet : json ? .json : .automatic }
 }
 
+/// Packages to be measured side by side.
+struct ModelsOption: ParsableArguments {
+  @Option(
+    name: .shortAndLong,
+    help: ArgumentHelp(
+      "A model package, or LABEL=PACKAGE; repeat it for several. (default: LEGATO_MODEL, or the package that ships)",
+      valueName: "[label=]package"))
+  var model: [String] = []
+}
+
 struct ThreadsOption: ParsableArguments {
   @Option(help: "Threads to compute with. (default: one a core; to play and to measure, at most 4)")
   var threads: Int?
