@@ -22,7 +22,6 @@ public struct CAMReport: Sendable {
   /// In Markdown. `picture`: the plot's file, as the page names it.
   public func markdown(picture: String) -> String {
     let (count, seconds, stretch) = experiment.playing
-    func number(_ value: Double) -> String { String(format: "%g", value) }
     let smoke =
       experiment.scale == .toy
       ? "\n**Smoke: it shows that everything runs, and supports no claim.**\n" : ""
@@ -47,6 +46,8 @@ public struct CAMReport: Sendable {
       \(missing)\(warnings)
       """
   }
+
+  private func number(_ value: Double) -> String { String(format: "%g", value) }
 
   private var table: String {
     let head = """
@@ -129,7 +130,7 @@ public struct CAMReport: Sendable {
         mended: row.streams ? "\(recoveries)" + (failures > 0 ? ", \(failures) in vain" : "") : "")
     }
     return """
-      A stream by itself, all of its \(String(format: "%g", experiment.playing.seconds)) s: the Fréchet distance of the median one and of the farthest, of all training seeds together; how many are lost, farther than \(String(format: "%g", Self.lostFactor)) times the median real recording (a whole one, of up to \(String(format: "%g", experiment.maximumMinutes)) minutes); and how often a stream went back to a good state, since what it drew was beyond all music. Then the share of stretches outside of what 90 % of real ones have, in what a distance of patches does not tell.
+      A stream by itself, all of its \(number(experiment.playing.seconds)) s: the Fréchet distance of the median one and of the farthest, of all training seeds together; how many are lost, farther than \(number(Self.lostFactor)) times the median real recording (a whole one, of up to \(number(experiment.maximumMinutes)) minutes); and how often a stream went back to a good state, since what it drew was beyond all music. Then the share of stretches outside of what 90 % of real ones have, in what a distance of patches does not tell.
 
       | system | median stream | farthest | lost | went back | \(measures.map(\.label).map { $0.prefix { $0 != "," } }.joined(separator: " | ")) |
       |---\(String(repeating: "|---", count: measures.count + 4))|

@@ -37,23 +37,17 @@ public struct CAMResult: Sendable, Codable {
   public var first: Estimate? { report.stretches.first?.distance.frechet }
   /// FADacc as Legato defines it: the distance of the last stretch, several times a training crop from the start.
   public var last: Estimate? { report.stretches.last?.distance.frechet }
-  /// Mean over the stretches.
-  public var average: Estimate? { Estimate(mean: report.stretches.map(\.distance.frechet.value)) }
+  /// Mean over the stretches, which are not independent: without an interval.
+  public var average: Estimate? {
+    Statistics.mean(report.stretches.map(\.distance.frechet.value)).map { Estimate($0) }
+  }
   public var averageLatents: Estimate? {
-    Estimate(mean: report.stretches.compactMap { $0.latents?.frechet.value })
+    Statistics.mean(report.stretches.compactMap { $0.latents?.frechet.value }).map { Estimate($0) }
   }
   /// The same of latents.
   public var firstLatents: Estimate? { report.stretches.first?.latents?.frechet }
   public var lastLatents: Estimate? { report.stretches.last?.latents?.frechet }
   public var growth: Estimate? {
     last.flatMap { last in first.map { Estimate(last.value / $0.value) } }
-  }
-}
-
-extension Estimate {
-  /// A mean of what is not independent, so without an interval; nil for none.
-  fileprivate init?(mean values: [Double]) {
-    guard let mean = Statistics.mean(values) else { return nil }
-    self.init(mean)
   }
 }

@@ -43,9 +43,7 @@ struct RealMusic: Sendable {
     }
     let engine = CPUEngine(threads: threads)
     reference = try DriftReference(sounds, engine: engine)
-    let sequences = try pieces.map {
-      LatentSequence(name: $0.id, dimension: data.dimension, values: try data.latents(of: $0))
-    }
+    let sequences = try pieces.map(data.sequence)
     latents = try LatentReference(sequences, components: min(16, data.dimension))
     let count = min(experiment.playing.count, sounds.count / 2)
     let chosen = (0..<count).map { $0 * sounds.count / count }
