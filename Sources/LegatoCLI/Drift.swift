@@ -62,17 +62,7 @@ struct Drift: ParsableCommand {
   @Option(help: "Length of a stretch in seconds.")
   var bin = 60.0
 
-  @Option(
-    help:
-      "Share of noise mixed into a latent before it is fed back; repeat it for several. (default: the package's)"
-  )
-  var contextNoise: [Float] = []
-
-  @Option(
-    help:
-      "Standard deviation of the noise that a latent starts from; repeat it for several. (default: the package's)"
-  )
-  var temperature: [Float] = []
+  @OptionGroup var variants: SettingVariants
 
   @Option(
     help:
@@ -102,15 +92,13 @@ struct Drift: ParsableCommand {
     guard bin >= 2, bin <= Double(seconds) else {
       throw ValidationError("--bin is \(bin); it must be from 2 seconds to the duration")
     }
-    try GenerationDefaults.validate(contextNoise, as: \.contextNoise)
-    try GenerationDefaults.validate(temperature, as: \.temperature)
     try GenerationDefaults.validate(feedbackGain, as: \.feedbackGain)
   }
 
   func run() throws {
     let settings = try DriftSetting.all(
-      models: models.model.isEmpty ? [PackageLocation.find(nil)] : models.model, temperatures: temperature,
-      contextNoises: contextNoise, feedbackGains: feedbackGain, style: style)
+      models: models.model.isEmpty ? [PackageLocation.find(nil)] : models.model, variants: variants,
+      feedbackGains: feedbackGain, style: style)
     for setting in settings { _ = try setting.options(seed: seed) }
     for ending in ["md", "svg", "json"] { try OutputNames.checkFolder(of: "\(output).\(ending)") }
     if let worstAudio {

@@ -1,3 +1,4 @@
+import ArgumentParser
 import Foundation
 import Legato
 import LegatoAudio
@@ -45,6 +46,22 @@ import Testing
     let result = try legato(
       "prepare", "manifest.jsonl", "--codec", "a/codec", "--output", "latents", "--excerpts", "0", "--quiet")
     try #require(result.status == 0, "\(result.error)")
+  }
+
+  @Test func driftTriesEveryCombination() throws {
+    try TinyPackage.write(to: folder.path("a"), seed: 1)
+    let settings = try DriftSetting.all(
+      models: ["x=\(folder.path("a"))"],
+      variants: SettingVariants.parse(["--temperature", "1", "--steps", "1", "--steps", "16"]),
+      feedbackGains: [1, 1.1], style: StyleOption.parse([]))
+    #expect(
+      settings.map(\.name) == [
+        "x, steps 1, feedback gain 1.0", "x, steps 1, feedback gain 1.1", "x, steps 16, feedback gain 1.0",
+        "x, steps 16, feedback gain 1.1",
+      ])
+    #expect(
+      settings.map(\.generation.steps) == [1, 1, 16, 16]
+        && settings.allSatisfy { $0.generation.temperature == 1 })
   }
 
   @Test func comparingKnowsAHalvedCopy() throws {
@@ -336,6 +353,11 @@ import Testing
       LegatoProcess.run(
         arguments + ["--split", "train", "--split", "validation", "--split", "test"], in: folder.url))
     #expect((all[0]["draws"] as? [String: Any])?["pieces"] as? Int ?? 0 > 2)
+    let steps = try objects(
+      LegatoProcess.run(arguments + ["--steps", "1", "--steps", "3"], in: folder.url))
+    #expect(steps.map { $0["steps"] as? Int } == [1, 3, 1, 3])
+    let none = try LegatoProcess.run(arguments + ["--steps", "0"], in: folder.url)
+    #expect(none.status == 64 && none.error.contains("steps is 0"), "\(none.error)")
     let one = try LegatoProcess.run(arguments + ["--draws", "1"], in: folder.url)
     #expect(one.status == 64 && one.error.contains("from 2"), "\(one.error)")
   }

@@ -56,10 +56,15 @@ import Testing
     #expect(page.contains("Smoke") && !page.contains("Still to be done") && page.contains("FADacc"))
     for row in CAMExperiment.rows { #expect(page.contains("| \(row.text) | 1 |"), "\(row.name)") }
     // What a pooled distance does not tell: two streams of every row, by themselves.
-    for name in CAMExperiment.rows.map(\.name) + ["real music"] {
+    func streamCells(_ name: String) throws -> [String] {
       let line = page.split(separator: "\n").first { $0.hasPrefix("| \(name) | ") && $0.contains(" of 2 | ") }
       let cells = (line ?? "").split(separator: "|").map { $0.trimmingCharacters(in: .whitespaces) }
       try #require(cells.count == 12, "\(name): \(line ?? "")")
+      return cells
+    }
+    let realCells = try streamCells("real music")
+    for name in CAMExperiment.rows.map(\.name) {
+      let cells = try streamCells(name)
       guard let report = row(name, rows)?["report"] as? [String: Any] else { continue }
       let distances = try #require(report["sound_distances"] as? [Double])
       #expect(
@@ -67,6 +72,21 @@ import Testing
           && cells[2] == Estimate.digits(max(distances[0], distances[1])), "\(name)")
       let level = (report["measures"] as? [String: [String: Any]])?["level_dbfs"]
       #expect(cells[5] == Estimate.digits(try #require(level?["share_outside"] as? Double)), "\(name)")
+      // Lost: beyond ten times the median recording, which the page tells, too.
+      let limit = 10 * (try #require(Double(realCells[1])))
+      #expect(cells[3] == "\(distances.count { $0 > limit }) of 2", "\(name)")
+      let recoveries = try #require(row(name, rows)?["recoveries"] as? Int)
+      #expect(cells[4] == (name == "rf" ? "" : "\(recoveries)"), "\(name)")
+      let stretches = try #require(report["stretches"] as? [[String: Any]])
+      let each = try stretches.map { stretch in
+        let distance = (stretch["distance"] as? [String: Any])?["frechet_distance"] as? [String: Any]
+        return try #require(distance?["value"] as? Double)
+      }
+      let told =
+        name == "rf"
+        ? Estimate.digits(each.reduce(0, +) / 4)
+        : "\(Estimate.digits(each[0])) → \(Estimate.digits(each[3]))"
+      #expect(page.contains("| \(name) | 1 | \(told) | "), "\(name)")
     }
     #expect(page.contains("](page.svg)"))
     let plot = try String(contentsOfFile: folder.path("page.svg"), encoding: .utf8)
@@ -85,6 +105,12 @@ import Testing
       CAMExperiment(.toy), folder: folder.path("toy"), codec: try PackageLocation.findCodec(nil))
     (late.timeLimit, late.style) = (0, .quiet)
     #expect(try late.run().missing == ["cam, seed 1"])
+    // Nor is music made after the limit.
+    var empty = CAMReproduction(
+      CAMExperiment(.toy), folder: folder.path("empty"), codec: try PackageLocation.findCodec(nil))
+    (empty.timeLimit, empty.style) = (0, .quiet)
+    let tooLate = try #require(throws: TrainingError.self) { _ = try empty.run() }
+    #expect("\(tooLate)".contains("the time limit ended") && "\(tooLate)".contains(folder.path("empty")))
     // What was measured otherwise plays again, with the settings that were found for it.
     let other = folder.path("toy/rows/givt-1.json")
     let measured = try String(contentsOfFile: other, encoding: .utf8)

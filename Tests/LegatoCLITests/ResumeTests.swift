@@ -293,7 +293,7 @@ import Testing
       func train(_ settings: String..., limit: String = "unlimited") throws -> (status: Int32, error: String)
       {
         let log = folder.path("log")
-        FileManager.default.createFile(atPath: log, contents: nil)
+        try #require(FileManager.default.createFile(atPath: log, contents: nil))
         let error = try #require(FileHandle(forWritingAtPath: log))
         let process = try LegatoProcess.start(
           ["train", "recipe.yaml", "--output", "full", "--quiet"] + settings.flatMap { ["--set", $0] },

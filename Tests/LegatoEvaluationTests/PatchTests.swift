@@ -50,6 +50,16 @@ import Testing
     #expect(abs((mean.high ?? 0) - (jackknife.high ?? 1)) < 1e-9)
     #expect(mean.contains(mean.value) == true && mean.contains(100) == false)
     #expect(Estimate(meanOf: [4])?.contains(4) == nil && Estimate(meanOf: []) == nil)
+    // Of logarithms: ln 4 with a standard error of ln 2, and 12.7062 is t for one degree of freedom.
+    let geometric = try #require(Estimate(geometricMeanOf: [2, 8]))
+    let factor = pow(2, 12.7062)
+    #expect(abs(geometric.value - 4) < 1e-12)
+    #expect(abs((geometric.low ?? 0) * factor / 4 - 1) < 1e-4)
+    #expect(abs((geometric.high ?? 0) / factor / 4 - 1) < 1e-4)
+    let single = try #require(Estimate(geometricMeanOf: [3]))
+    #expect(abs(single.value - 3) < 1e-12 && single.low == nil)
+    #expect(
+      Estimate(geometricMeanOf: [-1, 3]) == Estimate(meanOf: [-1, 3]) && Estimate(geometricMeanOf: []) == nil)
     // Thirty degrees of freedom: 2.0423.
     let many = try #require(Estimate(meanOf: (0..<31).map { Double($0) }))
     let deviation = try #require(Statistics.deviation((0..<31).map { Double($0) }))

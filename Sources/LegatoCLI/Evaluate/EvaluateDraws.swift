@@ -33,14 +33,7 @@ struct EvaluateDraws: ParsableCommand {
   )
   var split: [RecordingList.Split] = []
 
-  @Option(help: "Share of noise mixed into what is fed back; repeat it for several. (default: the package's)")
-  var contextNoise: [Float] = []
-
-  @Option(
-    help:
-      "Standard deviation of the noise that a latent starts from; repeat it for several. (default: the package's)"
-  )
-  var temperature: [Float] = []
+  @OptionGroup var variants: SettingVariants
 
   @Option(help: "Pieces to measure on, at most.")
   var count = 64
@@ -64,8 +57,6 @@ struct EvaluateDraws: ParsableCommand {
     guard (2...1000).contains(draws) else {
       throw ValidationError("--draws is \(draws); it must be from 2 to 1000")
     }
-    try GenerationDefaults.validate(contextNoise, as: \.contextNoise)
-    try GenerationDefaults.validate(temperature, as: \.temperature)
   }
 
   private struct Result: Encodable {
@@ -122,15 +113,11 @@ struct EvaluateDraws: ParsableCommand {
   }
 
   private func combinations(of package: ModelPackage) -> [GenerationOptions] {
-    var own = package.options(seed: seed)
-    // A gain makes up for what draws lack, and a style stands for an instrument; neither is a real past's.
-    (own.feedbackGain, own.style) = (1, nil)
-    return (temperature.isEmpty ? [own.temperature] : temperature).flatMap { temperature in
-      (contextNoise.isEmpty ? [own.contextNoise] : contextNoise).map { noise in
-        var options = own
-        (options.temperature, options.contextNoise) = (temperature, noise)
-        return options
-      }
+    variants.all(of: package.configuration.generation).map {
+      var options = GenerationOptions(seed: seed, defaults: $0)
+      // A gain makes up for what draws lack, and a style stands for an instrument; neither is a real past's.
+      (options.feedbackGain, options.style) = (1, nil)
+      return options
     }
   }
 
@@ -154,7 +141,7 @@ struct EvaluateDraws: ParsableCommand {
   private static func text(_ result: Result) -> String {
     let found = result.draws
     return
-      "\(result.model), temperature \(result.temperature), context noise \(result.contextNoise): energy score "
+      "\(result.model), temperature \(result.temperature), context noise \(result.contextNoise), \(result.steps) \(result.steps == 1 ? "step" : "steps"): energy score "
       + "\(found.energyScore.text); power \(found.power.text) of the data's; spread \(found.spread?.text ?? "too wide for so few draws"); "
       + "\(found.pieces) pieces, \(found.positions) positions, \(found.draws) draws of each"
       + (found.recoveries > 0 ? "; \(found.recoveries) taken again, since they were beyond all music" : "")

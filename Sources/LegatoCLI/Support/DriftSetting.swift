@@ -33,8 +33,7 @@ struct DriftSetting: Sendable {
 
   /// All combinations; `models` are PACKAGE or LABEL=PACKAGE.
   static func all(
-    models: [String], temperatures: [Float], contextNoises: [Float], feedbackGains: [Float],
-    style: StyleOption
+    models: [String], variants: SettingVariants, feedbackGains: [Float], style: StyleOption
   ) throws -> [DriftSetting] {
     let named = try models.map { text -> (label: String?, package: ModelPackage) in
       let parts = text.split(separator: "=", maxSplits: 1)
@@ -49,33 +48,26 @@ struct DriftSetting: Sendable {
       let isAmbiguous = named.contains {
         $0.label == nil && $0.package.configuration.name == own && $0.package.path != package.path
       }
-      let defaults = package.configuration.generation
-      for temperature in temperatures.isEmpty ? [defaults.temperature] : temperatures {
-        for noise in contextNoises.isEmpty ? [defaults.contextNoise] : contextNoises {
-          for gain in feedbackGains.isEmpty ? [defaults.feedbackGain] : feedbackGains {
-            var generation = defaults
-            (generation.temperature, generation.contextNoise) = (temperature, noise)
-            generation.feedbackGain = gain
-            settings.append(
-              DriftSetting(
-                package: package, label: label ?? (isAmbiguous ? package.path : own), generation: generation,
-                style: style))
-          }
-        }
+      let tried = variants.all(of: package.configuration.generation).flatMap {
+        $0.with(feedbackGains, as: \.feedbackGain)
+      }
+      settings += tried.map {
+        DriftSetting(
+          package: package, label: label ?? (isAmbiguous ? package.path : own), generation: $0, style: style)
       }
     }
     // What follows from the model need not be said beside its name.
     func varies<Value: Hashable>(_ value: (DriftSetting) -> Value) -> Bool {
       Dictionary(grouping: settings, by: \.package.path).values.contains { Set($0.map(value)).count > 1 }
     }
-    let told: [(what: String, value: KeyPath<GenerationDefaults, Float>)] = [
-      ("temperature", \.temperature), ("context noise", \.contextNoise), ("feedback gain", \.feedbackGain),
-    ].filter { told in varies { $0.generation[keyPath: told.value] } }
+    let told: [(what: String, value: (GenerationDefaults) -> String)] = [
+      ("temperature", { "\($0.temperature)" }), ("context noise", { "\($0.contextNoise)" }),
+      ("steps", { "\($0.steps)" }), ("feedback gain", { "\($0.feedbackGain)" }),
+    ].filter { told in varies { told.value($0.generation) } }
     for index in settings.indices {
       let setting = settings[index]
       settings[index].group =
-        ([setting.label] + told.map { "\($0.what) \(setting.generation[keyPath: $0.value])" })
-        .joined(separator: ", ")
+        ([setting.label] + told.map { "\($0.what) \($0.value(setting.generation))" }).joined(separator: ", ")
     }
     for index in settings.indices {
       let alike = settings.indices.filter { settings[$0].group == settings[index].group }

@@ -50,6 +50,21 @@ public struct Estimate: Sendable, Codable, Hashable {
       mean, standardError: deviation / Double(samples.count).squareRoot(), freedom: samples.count - 1)
   }
 
+  /// Geometric mean of independent positive samples, its interval that of their logarithms, which stays above 0; the arithmetic one
+  /// where a sample is 0 or less. Nil for none, no interval for one.
+  public init?(geometricMeanOf samples: [Double]) {
+    guard samples.allSatisfy({ $0 > 0 }),
+      let logarithm = Estimate(meanOf: samples.map { Double.logarithm($0) })
+    else {
+      self.init(meanOf: samples)
+      return
+    }
+    self.init(
+      Double.exponential(logarithm.value), low: logarithm.low.map { Double.exponential($0) },
+      high: logarithm.high.map { Double.exponential($0) })
+    standardError = logarithm.standardError.map { $0 * value }
+  }
+
   /// A statistic of n independent samples by the jackknife (Tukey, 1958).
   ///
   /// - Parameter leavingOneOut: the statistic without each sample; fewer than two give no interval.

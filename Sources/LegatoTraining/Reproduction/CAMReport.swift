@@ -31,7 +31,7 @@ public struct CAMReport: Sendable {
       `legato reproduce cam --scale \(experiment.scale.rawValue)`: every row is a model of one backbone on the same \(number(experiment.hours.training)) hours of \(experiment.instruments.text) (`legato corpus`; nine tenths of them to learn from),
       with as many updates, each at the temperature and context noise of the least distance (or, where that is not the less on other seeds, of the start) in \(experiment.tuning.trials) trials of \(experiment.tuning.count) seeds and \(number(experiment.tuning.seconds)) s, on the training's music and not what is measured with (systems of more steps than \(experiment.tuning.mostSteps) meanwhile with these). Each plays \(number(seconds)) s from \(count) seeds. Distances
       are Fréchet distances of log-mel patches from recordings that no training saw, as the codec gives them back: of the first \(number(stretch)) s of all seeds together, and of the last \(number(stretch)) s. The last is **FADacc** as Legato
-      defines it; it is not the paper's, whose definition is not published. Latents: the same of the codec's latents, which know nothing of patches. With several training seeds: mean and 95 % interval (Student); with one: interval over its streams (jackknife), which knows nothing of another training and is not to be held against the other kind.\(counts)
+      defines it; it is not the paper's, whose definition is not published. Latents: the same of the codec's latents, which know nothing of patches. With several training seeds: geometric mean and 95 % interval (Student, of logarithms); with one: interval over its streams (jackknife), which knows nothing of another training and is not to be held against the other kind.\(counts)
 
       \(table)
 
@@ -58,7 +58,7 @@ public struct CAMReport: Sendable {
       // Over training seeds; of one seed, over its streams.
       func mean(_ value: (CAMResult) -> Estimate?) -> String {
         let found = results.compactMap(value)
-        return (found.count == 1 ? found[0] : Estimate(meanOf: found.map(\.value)))?.text ?? ""
+        return (found.count == 1 ? found[0] : Estimate(geometricMeanOf: found.map(\.value)))?.text ?? ""
       }
       // Sequences that know nothing of each other have no first and no last: all of them are one distance.
       guard row.streams else {
@@ -147,8 +147,8 @@ public struct CAMReport: Sendable {
 
   private var settings: String {
     let head = """
-      | system | seed | parameters | updates | temperature, context noise, steps | held-out loss, clean and noised | minutes: training, settings, playing |
-      |---|---|---|---|---|---|---|
+      | system | seed | first → last | parameters | updates | temperature, context noise, steps | held-out loss, clean and noised | minutes: training, settings, playing |
+      |---|---|---|---|---|---|---|---|
       """
     let lines = rows.flatMap { row, results in
       results.sorted { $0.seed < $1.seed }.map { result in
@@ -158,7 +158,10 @@ public struct CAMReport: Sendable {
         let training = result.seconds.training.map(minutes) ?? "shared"
         let parameters = String(format: "%.2f M", Double(result.parameters) / 1e6)
         let sampler = result.settings
-        return "| \(row.name) | \(result.seed) | \(parameters) | \(result.updates) | "
+        let distances = (row.streams ? [result.first, result.last] : [result.average]).map {
+          $0.map { Estimate.digits($0.value) } ?? ""
+        }.joined(separator: " → ")
+        return "| \(row.name) | \(result.seed) | \(distances) | \(parameters) | \(result.updates) | "
           + "\(sampler.temperature), \(sampler.contextNoise), \(sampler.steps) | \(losses) | "
           + "\(training), \(minutes(result.seconds.tuning)), \(minutes(result.seconds.measuring)) |"
       }
@@ -189,7 +192,7 @@ public struct CAMReport: Sendable {
         results.map { $0.report.stretches[index].distance.frechet.value }
       }
       return Chart.Series(
-        row.name, x: x, y: values.map { $0.reduce(0, +) / Double($0.count) },
+        row.name, x: x, y: values.map { Estimate(geometricMeanOf: $0)?.value ?? 0 },
         band: results.count > 1 ? (values.map { $0.min() ?? 0 }, values.map { $0.max() ?? 0 }) : nil)
     }
     if let floor = outcome.real.floor, let first = series.first, let last = first.x.last {

@@ -68,9 +68,19 @@ public struct CAMReproduction: Sendable {
     // Before hours of music are rendered.
     try TorchRuntime.check()
     let limit = TimeLimit(seconds: timeLimit)
-    let data = try latents(of: try corpus("corpus", hours: experiment.hours.training, seed: 1), "latents")
-    let heldOut = try latents(
-      of: try corpus("held-out", hours: experiment.hours.heldOut, seed: 2), "held-out-latents")
+    let isOver: @Sendable () -> Bool = { StopSignal.isRequested || limit.isOver() }
+    let (data, heldOut): (LatentDataset, LatentDataset)
+    do {
+      data = try latents(
+        of: try corpus("corpus", hours: experiment.hours.training, seed: 1, isOver), "latents", isOver)
+      heldOut = try latents(
+        of: try corpus("held-out", hours: experiment.hours.heldOut, seed: 2, isOver), "held-out-latents",
+        isOver)
+    } catch  where limit.isOver() && !StopSignal.isRequested && Self.isCancellation(error) {
+      throw TrainingError(
+        "the time limit ended before the music in \(folder) was ready",
+        "Type the same command again: it goes on where it stopped.")
+    }
     let codec = try CodecPackage(path: self.codec)
     let real = try RealMusic(
       heldOut, codec: codec, experiment: experiment, threads: threads, style: style)
@@ -87,8 +97,8 @@ public struct CAMReproduction: Sendable {
       }
       let isWanted = rows.isEmpty || rows.contains(job.row.name)
       do {
-        if isWanted, !StopSignal.isRequested, !limit.isOver(),
-          let result = try made(job, key, known, data: data, real: real, codec: codec, limit: limit)
+        if isWanted, !isOver(),
+          let result = try made(job, key, known, data: data, real: real, codec: codec, limit, isOver)
         {
           results.append(result)
         } else {
@@ -107,7 +117,13 @@ public struct CAMReproduction: Sendable {
 
   // MARK: Data
 
-  private func corpus(_ name: String, hours: Double, seed: UInt64) throws -> String {
+  private static func isCancellation(_ error: any Error) -> Bool {
+    (error as? PrepareError)?.kind == .cancelled || (error as? CorpusError) == .cancelled
+  }
+
+  private func corpus(
+    _ name: String, hours: Double, seed: UInt64, _ isOver: @escaping @Sendable () -> Bool
+  ) throws -> String {
     var options = CorpusOptions(hours: hours, output: URL(fileURLWithPath: "\(folder)/\(name)"))
     options.seed = seed
     options.maximumMinutes = experiment.maximumMinutes
@@ -117,15 +133,17 @@ public struct CAMReproduction: Sendable {
     let line = ProgressLine(name, total: nil, unit: "piece", style: style)
     defer { line.finish() }
     return try renderCorpus(
-      options, progress: { line.update($0.pieces) }, isCancelled: { StopSignal.isRequested }
+      options, progress: { line.update($0.pieces) }, isCancelled: isOver
     ).manifest.path
   }
 
-  private func latents(of corpus: String, _ name: String) throws -> LatentDataset {
+  private func latents(
+    of corpus: String, _ name: String, _ isOver: @escaping @Sendable () -> Bool
+  ) throws -> LatentDataset {
     let path = "\(folder)/\(name)"
     var options = PrepareOptions(input: corpus, codec: codec, output: path)
     (options.threads, options.excerpts) = (threads, 0)
-    _ = try Preparation(options).run(style: style, isCancelled: { StopSignal.isRequested })
+    _ = try Preparation(options).run(style: style, isCancelled: isOver)
     return try LatentDataset(path: path)
   }
 
@@ -180,7 +198,7 @@ public struct CAMReproduction: Sendable {
   /// - Parameter known: a result that was measured otherwise, whose settings are taken.
   private func made(
     _ job: Job, _ key: String, _ known: CAMResult?, data: LatentDataset, real: RealMusic,
-    codec: CodecPackage, limit: TimeLimit
+    codec: CodecPackage, _ limit: TimeLimit, _ isOver: @escaping @Sendable () -> Bool
   ) throws -> CAMResult? {
     let run = "\(folder)/trained/\(try trainingKey(job, data))"
     // Settings are of these weights: where they are gone, others are trained and have settings of their own.
@@ -193,7 +211,7 @@ public struct CAMReproduction: Sendable {
     options.style = style
     let start = monotonicSeconds()
     let outcome = try Trainer.run(recipe: recipe, folder: run, options: options)
-    guard outcome.end == .finished, let path = outcome.package, !StopSignal.isRequested, !limit.isOver()
+    guard outcome.end == .finished, let path = outcome.package, !isOver()
     else { return nil }
     let trained = monotonicSeconds()
     var package = try ModelPackage(path: path, streams: false)
@@ -202,7 +220,7 @@ public struct CAMReproduction: Sendable {
     var (settings, trials) = (known?.settings ?? package.configuration.generation, known?.search ?? [])
     if known == nil {
       tell("\(job.name): looks for the settings it plays best with")
-      guard let search = try tuned(package, job.row, data) else { return nil }
+      guard let search = try tuned(package, job.row, data, isOver) else { return nil }
       (settings, trials) = (search.settings, search.trials)
       settings.steps = package.configuration.generation.steps
     }
@@ -211,7 +229,7 @@ public struct CAMReproduction: Sendable {
     tell("\(job.name): plays")
     guard
       let played = try real.report(
-        job.name, package, experiment: experiment, threads: threads, style: style)
+        job.name, package, experiment: experiment, threads: threads, style: style, isOver: isOver)
     else { return nil }
     let result = CAMResult(
       row: job.row.name, seed: job.seed, key: key, measuring: CAMExperiment.measuring,
@@ -231,9 +249,10 @@ public struct CAMReproduction: Sendable {
   }
 
   /// A row's best temperature and context noise, by the Fréchet distance of all that is played, on music that is not measured with; nil where it was stopped.
-  private func tuned(_ package: ModelPackage, _ row: CAMExperiment.Row, _ data: LatentDataset) throws
-    -> SettingsTuner.Outcome?
-  {
+  private func tuned(
+    _ package: ModelPackage, _ row: CAMExperiment.Row, _ data: LatentDataset,
+    _ isOver: @escaping @Sendable () -> Bool
+  ) throws -> SettingsTuner.Outcome? {
     var start = package.configuration.generation
     start.steps = min(start.steps, experiment.tuning.mostSteps)
     if !row.hasContextNoise { start.contextNoise = 0 }
@@ -241,7 +260,7 @@ public struct CAMReproduction: Sendable {
       package: package.with(generation: start), data: data.filtered { $0.split != .test }, threads: threads)
     (tuner.trials, tuner.count, tuner.seconds, _) = experiment.tuning
     tuner.tuned = row.hasContextNoise ? [.contextNoise, .temperature] : [.temperature]
-    (tuner.criterion, tuner.style) = (.distance, style)
+    (tuner.criterion, tuner.style, tuner.isCancelled) = (.distance, style, isOver)
     return try tuner.run()
   }
 }

@@ -28,6 +28,8 @@ public struct SettingsTuner: Sendable {
   public var criterion = Criterion.unlikeness
   public var threads: Int
   public var style = ProgressStyle.automatic
+  /// Asked between frames, from any thread; when true the search ends soon, with nothing found.
+  public var isCancelled: @Sendable () -> Bool = { StopSignal.isRequested }
 
   public enum Setting: Sendable, Hashable { case contextNoise, feedbackGain, temperature }
 
@@ -87,7 +89,7 @@ public struct SettingsTuner: Sendable {
     public var isBetter: Bool { settings != before.settings }
   }
 
-  /// Nil where somebody pressed Ctrl-C meanwhile.
+  /// Nil where it was cancelled meanwhile.
   ///
   /// - Throws: ``TrainingError`` for too little music; ``LatentError`` for latents of another codec.
   public func run() throws -> Outcome? {
@@ -180,10 +182,11 @@ public struct SettingsTuner: Sendable {
       options.feedbackGain = settings.feedbackGain
       return options
     }
+    let isCancelled = isCancelled
     let sounds = try MeasuredRollout.all(
       of: package, options, seconds: seconds, stretch: reference.stretch, keepsLatents: false,
       threads: threads,
-      check: { if StopSignal.isRequested { throw Stopped() } }
+      check: { if isCancelled() { throw Stopped() } }
     ).map(\.sound)
     let report = try DriftReport(
       DriftSystem(name: "streams", sounds: sounds), reference: reference.music, engine: engine)

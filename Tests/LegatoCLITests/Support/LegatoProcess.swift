@@ -81,7 +81,7 @@ enum LegatoProcess {
       try? FileManager.default.removeItem(at: out)
       try? FileManager.default.removeItem(at: err)
     }
-    for file in [out, err] { FileManager.default.createFile(atPath: file.path, contents: nil) }
+    for file in [out, err] { try Data().write(to: file) }
     let (outHandle, errHandle) = (try FileHandle(forWritingTo: out), try FileHandle(forWritingTo: err))
     let process = try start(
       arguments, in: folder, environment: environment, through: launcher, output: outHandle, error: errHandle)
