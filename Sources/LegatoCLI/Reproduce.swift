@@ -27,8 +27,9 @@ struct ReproduceCAM: ParsableCommand {
 
       A row that is finished is kept and not done again, unless its recipe, its data or what is measured changes; one that is stopped \
       goes on where it was. So the same command, typed again, gets farther. `toy` takes minutes and shows only that everything runs; \
-      `small` takes about 20 minutes a row on two cores; `large` has the published size and number of updates. Its models are small: two \
-      commands side by side, each with --threads 1, rows of its own and a --report of its own, train 1.4 times as many rows in an hour.
+      `small` takes about 20 minutes a row on two cores; `large` has the published size and number of updates. Two \
+      commands side by side, each with --threads 1, other --rows and another --report, train 1.4 times as many rows of `small` in an hour \
+      as one with two threads.
       """)
 
   @Option(help: "toy, small or large.")
