@@ -28,7 +28,10 @@ import Testing
     }
     // CAM with and without context noise have the same weights, and nothing else has.
     #expect(seen.count == CAMExperiment.rows.count - 1)
-    #expect(CAMExperiment.rows.filter(\.isDeciding).map(\.name) == ["cam", "plain", "givt", "givt-noise"])
+    #expect(
+      CAMExperiment.rows.filter(\.isDeciding).map(\.name) == [
+        "cam", "plain", "givt", "givt-noise", "cam-half",
+      ])
     // What a settings search may look at is not what is measured.
     #expect(experiment.playing.seconds >= 2 * experiment.playing.stretch)
   }

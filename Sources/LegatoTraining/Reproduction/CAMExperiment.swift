@@ -49,7 +49,9 @@ public struct CAMExperiment: Sendable {
         "model.generation.steps=32",
       ],
       hasContextNoise: false, streams: false),
-    Row(name: "cam-half", text: "CAM with k to 0.5", settings: ["model.transform.k_max=0.5"]),
+    Row(
+      name: "cam-half", text: "CAM with k to 0.5", settings: ["model.transform.k_max=0.5"], isDeciding: true
+    ),
     Row(
       name: "vp-noise", text: "variance-preserving noise (CALM)",
       settings: ["model.transform.kind=vp-noise"]),
