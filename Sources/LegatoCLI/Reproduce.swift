@@ -29,7 +29,7 @@ struct ReproduceCAM: ParsableCommand {
       goes on where it was. So the same command, typed again, gets farther. `toy` takes minutes and shows only that everything runs; \
       `small` takes about 20 minutes a row on two cores; `large` has the published size and number of updates. Two \
       commands side by side, each with --threads 1, other --rows and another --report, train 1.4 times as many rows of `small` in an hour \
-      as one with two threads.
+      as one with two threads (cam and cam-clean have the same weights, and belong into one of them).
       """)
 
   @Option(help: "toy, small or large.")

@@ -10,6 +10,9 @@ public enum SamplerKind: String, Codable, Sendable, CaseIterable {
   case mixture
   /// Codes of a residual vector quantisation, coarse to fine over as many positions, as in MusicGen (Copet et al. 2023): discrete.
   case codes
+
+  /// Whether it evaluates a network in steps for a latent.
+  public var hasSteps: Bool { self != .mixture && self != .codes }
 }
 
 /// Sizes of a ``Sampler``.

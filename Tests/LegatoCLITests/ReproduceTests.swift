@@ -136,6 +136,24 @@ import Testing
       #expect(before["settings"] as? NSDictionary == after["settings"] as? NSDictionary)
     }
 
+    // A limit that ends within a search: what was tried is kept, and not tried again.
+    try FileManager.default.removeItem(atPath: path)
+    var short = CAMReproduction(
+      CAMExperiment(.toy), folder: folder.path("toy"), codec: try PackageLocation.findCodec(nil))
+    (short.rows, short.style) = (["cam"], .quiet)
+    let run = try #require(
+      try FileManager.default.contentsOfDirectory(atPath: folder.path("toy/trained")).first {
+        FileManager.default.fileExists(atPath: folder.path("toy/trained/\($0)/search-cam.json"))
+      })
+    let search = folder.path("toy/trained/\(run)/search-cam.json")
+    let tried = try Data(contentsOf: URL(fileURLWithPath: search))
+    _ = try short.run()
+    #expect(try Data(contentsOf: URL(fileURLWithPath: search)) == tried)
+    let result = try JSONSerialization.jsonObject(with: Data(contentsOf: URL(fileURLWithPath: path)))
+    #expect(
+      (result as? [String: Any])?["settings"] as? NSDictionary == row("cam", rows)?["settings"]
+        as? NSDictionary)
+
     // One row fails, and the page is made of the others.
     try FileManager.default.removeItem(atPath: path)
     let trained = folder.path("toy/trained")

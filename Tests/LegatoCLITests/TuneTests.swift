@@ -2,6 +2,7 @@ import Foundation
 import LegatoAudio
 import LegatoModels
 import LegatoTensor
+import LegatoTraining
 import Testing
 
 @testable import LegatoCLI
@@ -137,6 +138,35 @@ import Testing
     #expect(try (generation("package") != before) == isBetter)
     // All else of the package is as it was.
     #expect(try ModelPackage(path: folder.path("package")).configuration.name == "tiny-noise")
+  }
+
+  @Test func aSearchThatWasStoppedGoesOn() throws {
+    var tuner = SettingsTuner(
+      package: try ModelPackage(path: folder.path("package")),
+      data: try LatentDataset(path: folder.path("latents")), threads: 1)
+    (tuner.count, tuner.seconds, tuner.trials, tuner.style) = (2, 8, 4, .quiet)
+    var made: [SettingsTuner.Trial] = []
+    tuner.goesOn = {
+      made.append($0)
+      return true
+    }
+    let whole = try #require(try tuner.run())
+    let all = made
+    #expect(all.count >= 4 && whole.trials == all.prefix(4).map(\.score))
+    // Stopped after two trials, and again after one more; then to its end.
+    made = []
+    for most in [2, 3, all.count] {
+      tuner.known = made
+      tuner.goesOn = {
+        made.append($0)
+        return made.count < most || most == all.count
+      }
+      let outcome = try tuner.run()
+      #expect(made == Array(all.prefix(most)) && outcome == (most == all.count ? whole : nil))
+    }
+    // Trials are kept as JSON in between.
+    #expect(
+      try JSONDecoder().decode([SettingsTuner.Trial].self, from: JSONEncoder().encode(all)) == all)
   }
 
   @Test func whatCannotBeTunedIsTold() throws {

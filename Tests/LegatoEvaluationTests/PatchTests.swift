@@ -60,6 +60,17 @@ import Testing
     #expect(abs(single.value - 3) < 1e-12 && single.low == nil)
     #expect(
       Estimate(geometricMeanOf: [-1, 3]) == Estimate(meanOf: [-1, 3]) && Estimate(geometricMeanOf: []) == nil)
+    // A quotient of two figures of two samples each: relative errors 0.1 and 0, one degree of freedom.
+    let quotient = try #require(
+      Estimate(
+        Estimate(10, standardError: 1, freedom: 1), dividedBy: Estimate(5, standardError: 0, freedom: 1)))
+    #expect(quotient.value == 2 && quotient.freedom == 1)
+    #expect(abs((quotient.high ?? 0) / 2 - exp(1.27062)) < 1e-4)
+    // Equal ones have the sum of both.
+    let equal = try #require(
+      Estimate(
+        Estimate(10, standardError: 1, freedom: 4), dividedBy: Estimate(10, standardError: 1, freedom: 4)))
+    #expect(equal.freedom == 8 && abs((equal.high ?? 0) - exp(2.3060 * 0.02.squareRoot())) < 1e-4)
     // Thirty degrees of freedom: 2.0423.
     let many = try #require(Estimate(meanOf: (0..<31).map { Double($0) }))
     let deviation = try #require(Statistics.deviation((0..<31).map { Double($0) }))

@@ -62,7 +62,8 @@ struct EvaluateDraws: ParsableCommand {
   private struct Result: Encodable {
     var model: String
     var temperature, contextNoise: Float
-    var steps: Int
+    /// Nil where the sampler has none.
+    var steps: Int?
     var draws: OneStepDraws
 
     enum CodingKeys: String, CodingKey {
@@ -102,7 +103,8 @@ struct EvaluateDraws: ParsableCommand {
         }
         let result = Result(
           model: label.isEmpty ? package.configuration.name : label, temperature: options.temperature,
-          contextNoise: options.contextNoise, steps: options.steps, draws: found)
+          contextNoise: options.contextNoise,
+          steps: package.configuration.model.sampler.kind.hasSteps ? options.steps : nil, draws: found)
         if reporting.json {
           try StandardOutput.json(result)
         } else {
@@ -113,7 +115,7 @@ struct EvaluateDraws: ParsableCommand {
   }
 
   private func combinations(of package: ModelPackage) -> [GenerationOptions] {
-    variants.all(of: package.configuration.generation).map {
+    variants.all(of: package).map {
       var options = GenerationOptions(seed: seed, defaults: $0)
       // A gain makes up for what draws lack, and a style stands for an instrument; neither is a real past's.
       (options.feedbackGain, options.style) = (1, nil)
@@ -141,7 +143,7 @@ struct EvaluateDraws: ParsableCommand {
   private static func text(_ result: Result) -> String {
     let found = result.draws
     return
-      "\(result.model), temperature \(result.temperature), context noise \(result.contextNoise), \(result.steps) \(result.steps == 1 ? "step" : "steps"): energy score "
+      "\(result.model), temperature \(result.temperature), context noise \(result.contextNoise)\(result.steps.map { ", \($0) \($0 == 1 ? "step" : "steps")" } ?? ""): energy score "
       + "\(found.energyScore.text); power \(found.power.text) of the data's; spread \(found.spread?.text ?? "too wide for so few draws"); "
       + "\(found.pieces) pieces, \(found.positions) positions, \(found.draws) draws of each"
       + (found.recoveries > 0 ? "; \(found.recoveries) taken again, since they were beyond all music" : "")

@@ -262,7 +262,7 @@ struct LabelledPath: Sendable, Equatable {
     }
     for (index, one) in all.enumerated() where all[..<index].contains(one) {
       throw ValidationError(
-        "--candidate \(texts[index]) is there twice; the same sounds are no second training")
+        "\(texts[index]) is there twice; the same once more is no second training")
     }
     return all
   }

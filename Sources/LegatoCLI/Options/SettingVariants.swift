@@ -15,7 +15,10 @@ struct SettingVariants: ParsableArguments {
   )
   var temperature: [Float] = []
 
-  @Option(help: "Evaluations of the sampler for a latent; repeat it for several. (default: the package's)")
+  @Option(
+    help:
+      "Evaluations of the sampler for a latent, where it has any; repeat it for several. (default: the package's)"
+  )
   var steps: [Int] = []
 
   func validate() throws {
@@ -24,10 +27,12 @@ struct SettingVariants: ParsableArguments {
     try GenerationDefaults.validate(steps, as: \.steps)
   }
 
-  /// `own` with every combination; as it is where nothing was given.
-  func all(of own: GenerationDefaults) -> [GenerationDefaults] {
-    own.with(temperature, as: \.temperature).flatMap { $0.with(contextNoise, as: \.contextNoise) }
-      .flatMap { $0.with(steps, as: \.steps) }
+  /// The package's settings with every combination; as they are where nothing was given. What has no steps is not tried at several.
+  func all(of package: ModelPackage) -> [GenerationDefaults] {
+    let configuration = package.configuration
+    let steps = configuration.model.sampler.kind.hasSteps ? steps : []
+    return configuration.generation.with(temperature, as: \.temperature)
+      .flatMap { $0.with(contextNoise, as: \.contextNoise) }.flatMap { $0.with(steps, as: \.steps) }
   }
 }
 

@@ -48,7 +48,7 @@ struct DriftSetting: Sendable {
       let isAmbiguous = named.contains {
         $0.label == nil && $0.package.configuration.name == own && $0.package.path != package.path
       }
-      let tried = variants.all(of: package.configuration.generation).flatMap {
+      let tried = variants.all(of: package).flatMap {
         $0.with(feedbackGains, as: \.feedbackGain)
       }
       settings += tried.map {

@@ -115,6 +115,22 @@ public struct DriftReport: Sendable, Codable {
     case soundDistances = "sound_distances"
   }
 
+  /// What makes figures worth less, once each.
+  public var warnings: [String] {
+    var found: [String] = []
+    if let floor, floor.recordings < sounds.count {
+      found.append(
+        "\(sounds.count) sounds are held to what groups of \(floor.recordings) real recordings reach, since there are too few for larger ones: they pass too easily; give \(2 * sounds.count) recordings or more"
+      )
+    }
+    let ofStretches = stretches.flatMap { [$0.distance.warning, $0.latents?.warning] }
+    for case let warning? in [distance.warning, latents?.warning] + ofStretches
+    where !found.contains(warning) {
+      found.append(warning)
+    }
+    return found
+  }
+
   func foundFlags() -> [String] {
     var flags = distanceIsInside == false ? ["distance of all sounds together"] : []
     flags += DriftMeasure.allCases.filter { measures[$0]?.isInside == false }.map(\.label)

@@ -50,7 +50,9 @@ extension DriftStudy {
   private var groupLines: [String] {
     guard !groups.isEmpty else { return [] }
     return [
-      "", "Models that differ only in their training's seed, mean and 95 % interval over the trainings:", "",
+      "",
+      "Models that differ only in their training's seed, mean (of distances and ratios the geometric one) and 95 % interval over the trainings:",
+      "",
       "| | models | first stretch | last stretch | whole | ÷ codec | slope a minute |",
       "|---|---|---|---|---|---|---|",
     ]

@@ -133,9 +133,8 @@ public struct DriftStudy: Sendable, Codable {
     }
     groups = Self.groups(self.systems)
     var warnings = reference.warnings + warnings
-    for system in systems {
-      let found = ([system.report.distance] + system.report.stretches.map(\.distance)).compactMap(\.warning)
-      for warning in found where !warnings.contains(warning) { warnings.append(warning) }
+    for warning in systems.flatMap(\.report.warnings) where !warnings.contains(warning) {
+      warnings.append(warning)
     }
     self.warnings = warnings
   }
@@ -150,14 +149,17 @@ public struct DriftStudy: Sendable, Codable {
   private static func groups(_ systems: [System]) -> [Group] {
     groupNames(systems).compactMap { name in
       let members = systems.filter { $0.group == name }
-      func mean(_ value: (System) -> Double?) -> Estimate? { Estimate(meanOf: members.compactMap(value)) }
+      func mean(_ value: (System) -> Double?) -> Estimate? {
+        Estimate(geometricMeanOf: members.compactMap(value))
+      }
       guard members.count > 1, let distance = mean({ $0.report.distance.frechet.value }),
         let first = mean({ $0.report.stretches.first?.distance.frechet.value }),
         let last = mean({ $0.report.stretches.last?.distance.frechet.value })
       else { return nil }
       return Group(
         name: name, models: members.count, firstStretch: first, lastStretch: last, distance: distance,
-        ratio: mean { $0.ratio?.value }, slope: mean { $0.report.frechetSlope?.value })
+        ratio: mean { $0.ratio?.value },
+        slope: Estimate(meanOf: members.compactMap { $0.report.frechetSlope?.value }))
     }
   }
 }

@@ -19,24 +19,24 @@ extension MetricTable {
       if let deviation = entry.deviation { value += ", deviation \(Estimate.digits(deviation))" }
       return [
         entry.label, value, entry.halves?.map(Estimate.digits).joined(separator: " and ") ?? "–",
-        entry.real.map { Self.text($0.values) } ?? "–",
-        entry.real.map { Self.text($0.candidate) } ?? "–", "\(entry.count.pieces)", "\(entry.count.rows)",
+        entry.real.map { Estimate.spread(of: $0.values) } ?? "–",
+        entry.real.map { Estimate.spread(of: $0.candidate) } ?? "–", "\(entry.count.pieces)",
+        "\(entry.count.rows)",
       ]
     }
-      + groups.map {
-        [
-          "\($0.label), \($0.trainings) trainings", $0.value.text, "–", "–", "–", "–", "–",
+      + groups.map { group in
+        let members = entries.filter { $0.label == group.label }.map(\.count)
+        return [
+          "\(group.label), \(group.trainings) trainings", group.value.text, "–", "–", "–",
+          Self.text(each: members.map(\.pieces)), Self.text(each: members.map(\.rows)),
         ]
       }
   }
 
-  /// Mean and range.
-  private static func text(_ values: [Double]) -> String {
-    guard let mean = Statistics.mean(values), let low = values.min(), let high = values.max() else {
-      return "–"
-    }
-    return Estimate.digits(mean)
-      + (values.count > 1 ? " (\(Estimate.digits(low)) to \(Estimate.digits(high)))" : "")
+  /// "12 each", or "11 to 12 each".
+  private static func text(each counts: [Int]) -> String {
+    guard let low = counts.min(), let high = counts.max() else { return "–" }
+    return (low == high ? "\(low)" : "\(low) to \(high)") + " each"
   }
 
   /// What is to be known of single rows, and of what they are set beside.

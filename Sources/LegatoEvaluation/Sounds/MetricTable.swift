@@ -44,7 +44,7 @@ public struct MetricTable: Sendable, Codable {
   public struct Group: Sendable, Codable {
     public var label: String
     public var trainings: Int
-    /// Mean and interval over the trainings.
+    /// Mean and interval over the trainings; of Fréchet distances, which are positive, the geometric one.
     public var value: Estimate
   }
 
@@ -60,7 +60,9 @@ public struct MetricTable: Sendable, Codable {
     for entry in entries where !labels.contains(entry.label) { labels.append(entry.label) }
     groups = labels.compactMap { label in
       let values = entries.filter { $0.label == label }.map(\.value.value)
-      guard values.count > 1, let mean = Estimate(meanOf: values) else { return nil }
+      guard values.count > 1,
+        let mean = metric == .frechet ? Estimate(geometricMeanOf: values) : Estimate(meanOf: values)
+      else { return nil }
       return Group(label: label, trainings: values.count, value: mean)
     }
   }

@@ -230,11 +230,15 @@ public struct SoundComparison {
     return (fit, Estimate(fit.value, leavingOneOut: without))
   }
 
-  /// The indices of some things in disjoint groups, one each where they are few; none for fewer than two.
+  /// The indices of some things in disjoint groups by chance, one each where they are few; none for fewer than two. By chance, since
+  /// styles take turns from seed to seed.
   static func groups(_ count: Int, at most: Int) -> [[Int]] {
     guard count > 1 else { return [] }
     let groups = min(count, most)
-    return (0..<groups).map { group in (0..<count).filter { $0 % groups == group } }
+    let order = RandomStream(seed: 0, name: "groups").permutation(of: count)
+    return (0..<groups).map { group in
+      stride(from: group, to: count, by: groups).map { order[$0] }.sorted()
+    }
   }
 
   // MARK: Real against real

@@ -7,9 +7,12 @@ public struct Estimate: Sendable, Codable, Hashable {
   public var low: Double?
   public var high: Double?
   public var standardError: Double?
+  /// Of the standard error.
+  public var freedom: Int?
 
   enum CodingKeys: String, CodingKey {
     case value, low, high
+    case freedom = "degrees_of_freedom"
     case standardError = "standard_error"
   }
 
@@ -21,10 +24,11 @@ public struct Estimate: Sendable, Codable, Hashable {
   public init(_ value: Double, standardError: Double, freedom: Int) {
     let width = StudentT.twoSided95(freedom: freedom) * standardError
     self.init(value, low: value - width, high: value + width)
-    self.standardError = standardError
+    (self.standardError, self.freedom) = (standardError, freedom)
   }
 
-  /// Quotient of two independent positive figures, its interval that of their logarithms (delta method).
+  /// Quotient of two independent positive figures, its interval that of their logarithms (delta method; degrees of freedom by Welch and
+  /// Satterthwaite).
   public init?(_ value: Estimate, dividedBy other: Estimate) {
     guard value.value > 0, other.value > 0 else { return nil }
     let quotient = value.value / other.value
@@ -32,10 +36,17 @@ public struct Estimate: Sendable, Codable, Hashable {
       self.init(quotient)
       return
     }
-    let relative = (a * a / (value.value * value.value) + b * b / (other.value * other.value)).squareRoot()
-    let factor = Double.exponential(1.959964 * relative)
+    let (x, y) = (a * a / (value.value * value.value), b * b / (other.value * other.value))
+    let relative = (x + y).squareRoot()
+    var (t, freedom) = (1.959964, Int?.none)
+    if let m = value.freedom, let n = other.freedom, x + y > 0 {
+      let welch = max(1, Int((x + y) * (x + y) / (x * x / Double(m) + y * y / Double(n))))
+      t = StudentT.twoSided95(freedom: welch)
+      freedom = welch
+    }
+    let factor = Double.exponential(t * relative)
     self.init(quotient, low: quotient / factor, high: quotient * factor)
-    standardError = quotient * relative
+    (standardError, self.freedom) = (quotient * relative, freedom)
   }
 
   /// Mean of independent samples, by Student's t; nil for none, no interval for one.
@@ -62,7 +73,7 @@ public struct Estimate: Sendable, Codable, Hashable {
     self.init(
       Double.exponential(logarithm.value), low: logarithm.low.map { Double.exponential($0) },
       high: logarithm.high.map { Double.exponential($0) })
-    standardError = logarithm.standardError.map { $0 * value }
+    (standardError, freedom) = (logarithm.standardError.map { $0 * value }, logarithm.freedom)
   }
 
   /// A statistic of n independent samples by the jackknife (Tukey, 1958).
@@ -89,7 +100,7 @@ public struct Estimate: Sendable, Codable, Hashable {
     self.init(
       value, low: logarithm.low.map { Double.exponential($0) },
       high: logarithm.high.map { Double.exponential($0) })
-    standardError = logarithm.standardError.map { $0 * value }
+    (standardError, freedom) = (logarithm.standardError.map { $0 * value }, logarithm.freedom)
   }
 
   /// Whether the interval holds a value; nil without one.

@@ -8,7 +8,7 @@ import Foundation
 public struct MaximumMeanDiscrepancy: Sendable {
   /// Rows of the units that have any; tens of thousands of units of one row are thinned to as many as rows are kept.
   private struct Rows {
-    var values: [Float] = []
+    var values: [Double] = []
     var counts: [Int] = []
     /// Where each unit that was given is among those; nil for one without a row.
     var places: [Int?] = []
@@ -18,7 +18,7 @@ public struct MaximumMeanDiscrepancy: Sendable {
   /// σ.
   public let bandwidth: Double
   private let reference: Rows
-  private let scale: Float
+  private let scale: Double
   /// Sums of the kernel over pairs of rows, by unit and unit.
   private let within: [[Double]]
 
@@ -31,12 +31,12 @@ public struct MaximumMeanDiscrepancy: Sendable {
     guard total > 1 else { return nil }
     self.dimension = dimension
     self.reference = rows
-    var distances: [Float] = []
+    var distances: [Double] = []
     distances.reserveCapacity(total * (total - 1) / 2)
     Self.forEachPair(rows, dimension) { _, _, distance in distances.append(distance) }
     distances.sort()
     let median = distances[distances.count / 2]
-    bandwidth = Double(median).squareRoot()
+    bandwidth = median.squareRoot()
     scale = median > 0 ? -0.5 / median : -0.5
     within = Self.within(rows, dimension, scale)
   }
@@ -64,7 +64,7 @@ public struct MaximumMeanDiscrepancy: Sendable {
             for piece in reference.counts.indices {
               var sum = 0.0
               for _ in 0..<reference.counts[piece] {
-                sum += Double(exp(scale * Self.squaredDistance(a, row, b, other, d)))
+                sum += exp(scale * Self.squaredDistance(a, row, b, other, d))
                 other += 1
               }
               between[unit][piece] += sum
@@ -160,18 +160,18 @@ public struct MaximumMeanDiscrepancy: Sendable {
     }
   }
 
-  private static func within(_ rows: Rows, _ d: Int, _ scale: Float) -> [[Double]] {
+  private static func within(_ rows: Rows, _ d: Int, _ scale: Double) -> [[Double]] {
     let units = rows.counts.count
     var sums = [[Double]](repeating: [Double](repeating: 0, count: units), count: units)
     forEachPair(rows, d) { a, b, distance in
-      let value = Double(exp(scale * distance))
+      let value = exp(scale * distance)
       sums[a][b] += value
       if a != b { sums[b][a] += value }
     }
     return sums
   }
 
-  private static func forEachPair(_ rows: Rows, _ d: Int, _ body: (_ a: Int, _ b: Int, Float) -> Void) {
+  private static func forEachPair(_ rows: Rows, _ d: Int, _ body: (_ a: Int, _ b: Int, Double) -> Void) {
     let unit = rows.counts.enumerated().flatMap { Array(repeating: $0.offset, count: $0.element) }
     rows.values.withUnsafeBufferPointer { values in
       for i in unit.indices {
@@ -190,7 +190,7 @@ public struct MaximumMeanDiscrepancy: Sendable {
       let count = unit.count / d
       // Row r of all is kept where it begins another of `kept` equal parts.
       let own = (0..<count).filter { kept == total || ($0 + position) * kept % total < kept }
-      for row in own { rows.values += unit[row * d..<(row + 1) * d] }
+      for row in own { rows.values += unit[row * d..<(row + 1) * d].lazy.map(Double.init) }
       rows.places.append(own.isEmpty ? nil : rows.counts.count)
       if !own.isEmpty { rows.counts.append(own.count) }
       position += count
@@ -200,19 +200,19 @@ public struct MaximumMeanDiscrepancy: Sendable {
 
   @inline(__always)
   private static func squaredDistance(
-    _ a: UnsafeBufferPointer<Float>, _ i: Int, _ b: UnsafeBufferPointer<Float>, _ j: Int, _ d: Int
-  ) -> Float {
+    _ a: UnsafeBufferPointer<Double>, _ i: Int, _ b: UnsafeBufferPointer<Double>, _ j: Int, _ d: Int
+  ) -> Double {
     guard let x = a.baseAddress.map({ $0 + i * d }), let y = b.baseAddress.map({ $0 + j * d }) else {
       return 0
     }
     // Eight sums side by side: one alone would wait for itself.
-    var sums = SIMD8<Float>.zero
+    var sums = SIMD8<Double>.zero
     let (p, q) = (UnsafeRawPointer(x), UnsafeRawPointer(y))
     let whole = d / 8 * 8
     for k in stride(from: 0, to: whole, by: 8) {
       let difference =
-        p.loadUnaligned(fromByteOffset: 4 * k, as: SIMD8<Float>.self)
-        - q.loadUnaligned(fromByteOffset: 4 * k, as: SIMD8<Float>.self)
+        p.loadUnaligned(fromByteOffset: 8 * k, as: SIMD8<Double>.self)
+        - q.loadUnaligned(fromByteOffset: 8 * k, as: SIMD8<Double>.self)
       sums += difference * difference
     }
     var sum = sums.sum()

@@ -30,7 +30,7 @@ public struct CAMReport: Sendable {
       \(smoke)
       `legato reproduce cam --scale \(experiment.scale.rawValue)`: every row is a model of one backbone on the same \(number(experiment.hours.training)) hours of \(experiment.instruments.text) (`legato corpus`; nine tenths of them to learn from),
       with as many updates, each at the temperature and context noise of the least distance (or, where that is not the less on other seeds, of the start) in \(experiment.tuning.trials) trials of \(experiment.tuning.count) seeds and \(number(experiment.tuning.seconds)) s, on the training's music and not what is measured with (systems of more steps than \(experiment.tuning.mostSteps) meanwhile with these). Each plays \(number(seconds)) s from \(count) seeds. Distances
-      are Fréchet distances of log-mel patches from recordings that no training saw, as the codec gives them back: of the first \(number(stretch)) s of all seeds together, and of the last \(number(stretch)) s. The last is **FADacc** as Legato
+      are Fréchet distances of log-mel patches from recordings that no training saw, as the codec gives them back: of the first \(number(stretch)) s of all seeds together, and of the last whole stretch of as many\(bounds). The last is **FADacc** as Legato
       defines it; it is not the paper's, whose definition is not published. Latents: the same of the codec's latents, which know nothing of patches. With several training seeds: geometric mean and 95 % interval (Student, of logarithms); with one: interval over its streams (jackknife), which knows nothing of another training and is not to be held against the other kind.\(counts)
 
       \(table)
@@ -77,9 +77,19 @@ public struct CAMReport: Sendable {
   /// Of what a distance in the table is made.
   private var counts: String {
     guard let stretch = outcome.results.first?.report.stretches.first else { return "" }
-    let latents = stretch.latents.map { " and \($0.samples) latents" } ?? ""
+    let found = outcome.results.flatMap(\.report.stretches).compactMap(\.latents?.samples)
+    var latents = ""
+    if let least = found.min(), let most = found.max() {
+      latents = " and \(least)\(least == most ? "" : " to \(most)") latents"
+    }
     return
       " Of each training seed a stretch is \(stretch.distance.samples) patches\(latents) of \(stretch.distance.units) streams."
+  }
+
+  /// Where the last stretch lies: what is left after the last whole one is not measured.
+  private var bounds: String {
+    guard let last = outcome.results.first?.report.stretches.last else { return "" }
+    return String(format: " (%.1f to %.1f s)", last.start, last.end)
   }
 
   /// What the first and the last stretch are to be held against: as many sounds, a stretch of each.
@@ -108,16 +118,19 @@ public struct CAMReport: Sendable {
     let real = outcome.real
     let limit = (Statistics.median(real.soundDistances) ?? 0) * Self.lostFactor
     func line(_ name: String, _ reports: [DriftReport], mended: String) -> String {
-      let distances = reports.flatMap(\.soundDistances)
-      let lost = distances.count { $0 > limit }
+      let distances = reports.map(\.soundDistances)
+      let all = distances.joined()
+      let lost = distances.map { $0.count { $0 > limit } }
+      let trainings = lost.count { $0 > 0 }
       let cells =
         [
-          Statistics.median(distances).map(Estimate.digits) ?? "",
-          distances.max().map(Estimate.digits) ?? "", "\(lost) of \(distances.count)", mended,
+          Estimate.spread(of: distances.compactMap { Statistics.median($0) }),
+          all.max().map(Estimate.digits) ?? "",
+          "\(lost.reduce(0, +)) of \(all.count)"
+            + (lost.count > 1 && trainings > 0 ? ", in \(trainings) of \(lost.count)" : ""), mended,
         ]
         + measures.map { measure in
-          Statistics.mean(reports.compactMap { $0.measures[measure]?.shareOutside })
-            .map(Estimate.digits) ?? ""
+          Estimate.spread(of: reports.compactMap { $0.measures[measure]?.shareOutside })
         }
       return "| \(name) | \(cells.joined(separator: " | ")) |"
     }
@@ -130,7 +143,7 @@ public struct CAMReport: Sendable {
         mended: row.streams ? "\(recoveries)" + (failures > 0 ? ", \(failures) in vain" : "") : "")
     }
     return """
-      A stream by itself, all of its \(number(experiment.playing.seconds)) s: the Fréchet distance of the median one and of the farthest, of all training seeds together; how many are lost, farther than \(number(Self.lostFactor)) times the median real recording (a whole one, of up to \(number(experiment.maximumMinutes)) minutes); and how often a stream went back to a good state, since what it drew was beyond all music. Then the share of stretches outside of what 90 % of real ones have, in what a distance of patches does not tell.
+      A stream by itself, all of its stretches: the Fréchet distance of the median one and of the farthest; how many are lost, farther than \(number(Self.lostFactor)) times the median real recording (a whole one, of up to \(number(experiment.maximumMinutes)) minutes); and how often a stream went back to a good state, since what it drew was beyond all music. Then the share of stretches outside of what 90 % of real ones have, in what a distance of patches does not tell. Of several training seeds: mean, and in brackets the least and the most of them.
 
       | system | median stream | farthest | lost | went back | \(measures.map(\.label).map { $0.prefix { $0 != "," } }.joined(separator: " | ")) |
       |---\(String(repeating: "|---", count: measures.count + 4))|
@@ -178,7 +191,11 @@ public struct CAMReport: Sendable {
   }
 
   private var warnings: String {
-    outcome.warnings.isEmpty ? "" : "\n" + outcome.warnings.map { "- \($0)\n" }.joined()
+    var all = outcome.warnings
+    for warning in outcome.results.flatMap(\.report.warnings) where !all.contains(warning) {
+      all.append(warning)
+    }
+    return all.isEmpty ? "" : "\n" + all.map { "- \($0)\n" }.joined()
   }
 
   /// Distance by position, a line for each system, a band from the lowest to the highest of several seeds.

@@ -57,7 +57,7 @@ public struct CAMReproduction: Sendable {
     }
   }
 
-  /// Throws ``TrainingError`` and what corpus, preparation and training throw; a signal or the limit's end is no error.
+  /// Throws ``TrainingError`` and what corpus, preparation and training throw; a signal, or the limit's end once there is music, is no error.
   public func run() throws -> Outcome {
     StopSignal.install()
     for name in rows where !CAMExperiment.rows.contains(where: { $0.name == name }) {
@@ -71,6 +71,12 @@ public struct CAMReproduction: Sendable {
     let isOver: @Sendable () -> Bool = { StopSignal.isRequested || limit.isOver() }
     let (data, heldOut): (LatentDataset, LatentDataset)
     do {
+      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+      // Who comes second finds the music there.
+      let lock = try FolderLock.waiting(folder: folder, isOver: isOver) {
+        tell("\(folder): another process is making the music; waits for it")
+      }
+      defer { withExtendedLifetime(lock) {} }
       data = try latents(
         of: try corpus("corpus", hours: experiment.hours.training, seed: 1, isOver), "latents", isOver)
       heldOut = try latents(
@@ -213,31 +219,34 @@ public struct CAMReproduction: Sendable {
     let outcome = try Trainer.run(recipe: recipe, folder: run, options: options)
     guard outcome.end == .finished, let path = outcome.package, !isOver()
     else { return nil }
-    let trained = monotonicSeconds()
+    let trained = monotonicSeconds() - start
     var package = try ModelPackage(path: path, streams: false)
     // The decoder of today: a package keeps that of its training, and the latents that of the first preparation.
     package = package.with(generation: package.configuration.generation, codec: codec)
     var (settings, trials) = (known?.settings ?? package.configuration.generation, known?.search ?? [])
+    var tuning = 0.0
     if known == nil {
       tell("\(job.name): looks for the settings it plays best with")
-      guard let search = try tuned(package, job.row, data, isOver) else { return nil }
+      guard let found = try tuned(package, data, job, key, run: run, limit) else { return nil }
+      let search = found.outcome
+      tuning = found.seconds
       (settings, trials) = (search.settings, search.trials)
       settings.steps = package.configuration.generation.steps
     }
     package = package.with(generation: settings)
-    let tuned = monotonicSeconds()
+    let playing = monotonicSeconds()
     tell("\(job.name): plays")
     guard
       let played = try real.report(
-        job.name, package, experiment: experiment, threads: threads, style: style, isOver: isOver)
+        job.name, package, experiment: experiment, threads: threads, style: style)
     else { return nil }
     let result = CAMResult(
       row: job.row.name, seed: job.seed, key: key, measuring: CAMExperiment.measuring,
       parameters: package.model.weights.reduce(0) { $0 + $1.count }, updates: outcome.step,
       losses: outcome.losses, settings: settings, search: trials,
       seconds: .init(
-        training: try isShared(job, data) ? nil : package.configuration.training?.seconds ?? trained - start,
-        tuning: known?.seconds.tuning ?? tuned - trained, measuring: monotonicSeconds() - tuned),
+        training: try isShared(job, data) ? nil : package.configuration.training?.seconds ?? trained,
+        tuning: known?.seconds.tuning ?? tuning, measuring: monotonicSeconds() - playing),
       hardware: package.configuration.training?.hardware ?? "",
       quantised: try real.quantised(by: package, threads: threads), recoveries: played.recoveries,
       failures: played.failures, report: played.report)
@@ -248,19 +257,42 @@ public struct CAMReproduction: Sendable {
     return result
   }
 
-  /// A row's best temperature and context noise, by the Fréchet distance of all that is played, on music that is not measured with; nil where it was stopped.
+  /// What a search that was stopped has tried, beside the weights that it is of.
+  private struct Search: Codable {
+    var key: String
+    /// Wall time.
+    var seconds = 0.0
+    var trials: [SettingsTuner.Trial] = []
+  }
+
+  /// A row's best temperature and context noise, by the Fréchet distance of all that is played, on music that is not measured with, and
+  /// the seconds that it took; nil where it was stopped, or the limit ended after a trial.
   private func tuned(
-    _ package: ModelPackage, _ row: CAMExperiment.Row, _ data: LatentDataset,
-    _ isOver: @escaping @Sendable () -> Bool
-  ) throws -> SettingsTuner.Outcome? {
+    _ package: ModelPackage, _ data: LatentDataset, _ job: Job, _ key: String, run: String, _ limit: TimeLimit
+  ) throws
+    -> (outcome: SettingsTuner.Outcome, seconds: Double)?
+  {
+    let row = job.row
     var start = package.configuration.generation
     start.steps = min(start.steps, experiment.tuning.mostSteps)
     if !row.hasContextNoise { start.contextNoise = 0 }
+    let path = "\(run)/search-\(row.name).json"
+    let kept = (try? Data(contentsOf: URL(fileURLWithPath: path))).flatMap {
+      try? JSONDecoder().decode(Search.self, from: $0)
+    }
+    var search = kept.flatMap { $0.key == key ? $0 : nil } ?? Search(key: key)
+    let (before, began) = (search.seconds, monotonicSeconds())
     var tuner = SettingsTuner(
       package: package.with(generation: start), data: data.filtered { $0.split != .test }, threads: threads)
     (tuner.trials, tuner.count, tuner.seconds, _) = experiment.tuning
     tuner.tuned = row.hasContextNoise ? [.contextNoise, .temperature] : [.temperature]
-    (tuner.criterion, tuner.style, tuner.isCancelled) = (.distance, style, isOver)
-    return try tuner.run()
+    (tuner.criterion, tuner.style, tuner.known) = (.distance, style, search.trials)
+    tuner.goesOn = { trial in
+      search.trials.append(trial)
+      search.seconds = before + monotonicSeconds() - began
+      try DurableFile.write(Array(try JSONEncoder().encode(search)), to: path)
+      return !limit.isOver()
+    }
+    return try tuner.run().map { ($0, before + monotonicSeconds() - began) }
   }
 }

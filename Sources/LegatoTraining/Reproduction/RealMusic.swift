@@ -101,12 +101,9 @@ struct RealMusic: Sendable {
   private struct Stopped: Error {}
 
   /// Lets a package play from seeds that tuning has not used; how like real music that is, and how often streams had to be mended.
-  ///
-  /// - Parameter isOver: asked between frames, from any thread.
-  /// - Returns: nil where it was over before the end.
+  /// Nil where it was stopped.
   func report(
-    _ name: String, _ package: ModelPackage, experiment: CAMExperiment, threads: Int, style: ProgressStyle,
-    isOver: @escaping @Sendable () -> Bool
+    _ name: String, _ package: ModelPackage, experiment: CAMExperiment, threads: Int, style: ProgressStyle
   ) throws -> (report: DriftReport, recoveries: Int, failures: Int)? {
     let (count, seconds, stretch) = experiment.playing
     let progress = SharedProgress("play", total: Double(count) * seconds, unit: "second", style: style)
@@ -116,7 +113,7 @@ struct RealMusic: Sendable {
       rollouts = try MeasuredRollout.all(
         of: package, (1...count).map { package.options(seed: UInt64($0)) }, seconds: seconds,
         stretch: stretch, keepsLatents: true, threads: threads, made: progress.add,
-        check: { if isOver() { throw Stopped() } })
+        check: { if StopSignal.isRequested { throw Stopped() } })
     } catch is Stopped { return nil }
     let report = try DriftReport(
       DriftSystem(

@@ -14,10 +14,8 @@ final class FolderLock: Sendable {
   static let name = ".lock"
   private let descriptor: Int32
 
-  init(folder: String) throws {
-    let path = "\(folder)/\(Self.name)"
-    descriptor = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o666)
-    guard descriptor >= 0 else { throw RunError(SystemCallError("lock the run", path: folder, code: errno)) }
+  convenience init(folder: String) throws {
+    let descriptor = try Self.opened(folder)
     guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
       let code = errno
       var buffer = [UInt8](repeating: 0, count: 20)
@@ -31,6 +29,37 @@ final class FolderLock: Sendable {
         folder, "another process\(owner.isEmpty ? "" : " (\(owner))") is training here",
         "Wait until it ends or stop it, or choose another folder.")
     }
+    self.init(locked: descriptor)
+  }
+
+  /// The lock once no other process has it; nil where `isOver` before.
+  ///
+  /// - Parameter tell: called once where it has to wait.
+  static func waiting(folder: String, isOver: () -> Bool, tell: () -> Void) throws -> FolderLock? {
+    let descriptor = try opened(folder)
+    var waits = false
+    while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
+      let code = errno
+      guard code == EWOULDBLOCK, !isOver() else {
+        close(descriptor)
+        if code == EWOULDBLOCK { return nil }
+        throw RunError(SystemCallError("lock the folder", path: folder, code: code))
+      }
+      if !waits { tell() }
+      waits = true
+      usleep(200_000)
+    }
+    return FolderLock(locked: descriptor)
+  }
+
+  private static func opened(_ folder: String) throws -> Int32 {
+    let descriptor = open("\(folder)/\(name)", O_RDWR | O_CREAT | O_CLOEXEC, 0o666)
+    guard descriptor >= 0 else { throw RunError(SystemCallError("lock the run", path: folder, code: errno)) }
+    return descriptor
+  }
+
+  private init(locked descriptor: Int32) {
+    self.descriptor = descriptor
     // For the message above alone; the lock itself does not depend on it.
     let owner = Array("\(getpid())\n".utf8)
     _ = ftruncate(descriptor, 0)

@@ -17,7 +17,7 @@ package struct MeasuredRollout: Sendable {
   ///
   /// - Parameters:
   ///   - made: hears seconds as they are made.
-  ///   - check: is asked before each, and may throw.
+  ///   - check: is asked before each frame, from any thread, and may throw.
   package static func all(
     of package: ModelPackage, _ options: [GenerationOptions], seconds: Double, stretch: Double,
     keepsLatents: Bool, threads: Int, made: @escaping @Sendable (Double) -> Void = { _ in },
@@ -25,19 +25,19 @@ package struct MeasuredRollout: Sendable {
   ) throws -> [MeasuredRollout] {
     let workers = max(1, min(threads, options.count))
     return try ParallelWork.map(options.count, threads: workers) { number in
-      try check()
-      return try MeasuredRollout(
+      try MeasuredRollout(
         package: package, options: options[number], seconds: seconds, stretch: stretch,
-        keepsLatents: keepsLatents, threads: max(1, threads / workers), made: made)
+        keepsLatents: keepsLatents, threads: max(1, threads / workers), made: made, check: check)
     }
   }
 
   /// - Parameters:
   ///   - keepsLatents: whether latents are compared too.
   ///   - made: hears seconds as they are made.
-  package init(
+  ///   - check: is asked before each frame, and may throw.
+  private init(
     package: ModelPackage, options: GenerationOptions, seconds: Double, stretch: Double, keepsLatents: Bool,
-    threads: Int, made: (Double) -> Void
+    threads: Int, made: (Double) -> Void, check: () throws -> Void
   ) throws {
     let name = "seed \(options.seed)" + (options.style.map { " (\($0.name))" } ?? "")
     let codec = package.codec.codec
@@ -49,6 +49,7 @@ package struct MeasuredRollout: Sendable {
     var values: [Float] = []
     var left = Int((seconds * Double(codec.sampleRate)).rounded())
     while left > 0 {
+      try check()
       let (channels, latent) = next()
       if keepsLatents { values += latent }
       let length = min(left, channels[0].count)

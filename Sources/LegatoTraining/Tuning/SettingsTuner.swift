@@ -9,7 +9,7 @@ import LegatoTensor
 /// They belong to a training: what suits one set of weights lets the next fade or drone. Every trial makes some streams and
 /// measures them against prepared latents (``Criterion``); the cheapest is compared with the start once
 /// more, on other seeds, and taken only where it wins there, too.
-public struct SettingsTuner: Sendable {
+public struct SettingsTuner {
   public var package: ModelPackage
   /// Made with the package's codec.
   public var data: LatentDataset
@@ -28,8 +28,10 @@ public struct SettingsTuner: Sendable {
   public var criterion = Criterion.unlikeness
   public var threads: Int
   public var style = ProgressStyle.automatic
-  /// Asked between frames, from any thread; when true the search ends soon, with nothing found.
-  public var isCancelled: @Sendable () -> Bool = { StopSignal.isRequested }
+  /// Of a search that was stopped: trials that are not made again.
+  public var known: [Trial] = []
+  /// Hears of each trial that was made; false ends the search, with nothing found.
+  public var goesOn: (Trial) throws -> Bool = { _ in true }
 
   public enum Setting: Sendable, Hashable { case contextNoise, feedbackGain, temperature }
 
@@ -73,6 +75,12 @@ public struct SettingsTuner: Sendable {
     }
   }
 
+  /// A score of the streams from a seed on.
+  public struct Trial: Sendable, Codable, Hashable {
+    public var seed: UInt64
+    public var score: Score
+  }
+
   public struct Outcome: Sendable, Codable, Hashable {
     /// What the package had, and what was found, both on seeds that the search did not see.
     public var before: Score
@@ -89,7 +97,7 @@ public struct SettingsTuner: Sendable {
     public var isBetter: Bool { settings != before.settings }
   }
 
-  /// Nil where it was cancelled meanwhile.
+  /// Nil where Ctrl-C or ``goesOn`` ended it.
   ///
   /// - Throws: ``TrainingError`` for too little music; ``LatentError`` for latents of another codec.
   public func run() throws -> Outcome? {
@@ -174,6 +182,9 @@ public struct SettingsTuner: Sendable {
   private func score(
     _ settings: GenerationDefaults, seed: UInt64, reference: TuningReference, engine: CPUEngine
   ) throws -> Score {
+    if let trial = known.first(where: { $0.seed == seed && $0.score.settings == settings }) {
+      return trial.score
+    }
     let options = (0..<count).map { number in
       var options = package.options(seed: seed &+ UInt64(number))
       if let playedStyle { options.style = playedStyle.with(Style.Factors()) }
@@ -182,16 +193,17 @@ public struct SettingsTuner: Sendable {
       options.feedbackGain = settings.feedbackGain
       return options
     }
-    let isCancelled = isCancelled
     let sounds = try MeasuredRollout.all(
       of: package, options, seconds: seconds, stretch: reference.stretch, keepsLatents: false,
       threads: threads,
-      check: { if isCancelled() { throw Stopped() } }
+      check: { if StopSignal.isRequested { throw Stopped() } }
     ).map(\.sound)
     let report = try DriftReport(
       DriftSystem(name: "streams", sounds: sounds), reference: reference.music, engine: engine)
-    return Score(
+    let score = Score(
       settings: settings, unlikeness: report.unlikeness, frechetDistance: report.distance.frechet.value,
       shareOutside: report.shareOutside)
+    guard try goesOn(Trial(seed: seed, score: score)) else { throw Stopped() }
+    return score
   }
 }
