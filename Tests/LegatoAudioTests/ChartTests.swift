@@ -52,6 +52,23 @@ import Testing
     _ = try decodePNG(chart.png())
   }
 
+  /// More lines than colours: the ninth is dashed, and a long legend stands beside the plot instead of on it.
+  @Test func manyLinesStayApart() throws {
+    func svg(_ count: Int) -> String {
+      Chart(series: (0..<count).map { .init("line \($0)", x: [0, 1], y: [Double($0), 0]) }).svg()
+    }
+    func dashes(_ svg: String) -> Int { svg.components(separatedBy: "stroke-dasharray").count - 1 }
+    #expect(dashes(svg(8)) == 0 && dashes(svg(9)) == 2)
+    // Lines end where the legend begins.
+    func ends(_ svg: String) throws -> [Double] {
+      try svg.matches(of: /points="[^"]* ([0-9.]+),[0-9.]+"/).map { try #require(Double($0.output.1)) }
+    }
+    let (few, many) = (try ends(svg(6)), try ends(svg(9)))
+    // The first lines are the plot's, the last ones the legend's.
+    #expect(few[0] > 850 && few.suffix(6).allSatisfy { $0 < few[0] })
+    #expect(many[0] < 800 && many.suffix(9).allSatisfy { $0 > many[0] + 16 })
+  }
+
   @Test func nothingToDraw() throws {
     for series in [[], [Chart.Series("a", x: [], y: [])], [Chart.Series("a", x: [3], y: [3])]] {
       let chart = Chart(title: "empty", series: series)

@@ -43,7 +43,7 @@ import Testing
       #expect(row["updates"] as? Int == 4, "\(name)")
       let settings = try #require(row["settings"] as? [String: Any])
       #expect(name != "cam-clean" || settings["context_noise"] as? Double == 0)
-      let steps = ["mar": 100, "one-step": 1, "rf": 32][name] ?? 8
+      let steps = name == "one-step" ? 1 : 8
       #expect(settings["feedback_gain"] as? Double == 1 && settings["steps"] as? Int == steps, "\(name)")
       let stretches = try #require((row["report"] as? [String: Any])?["stretches"] as? [[String: Any]])
       #expect(stretches.count == 4 && stretches.allSatisfy { $0["distance"] != nil && $0["latents"] != nil })

@@ -24,7 +24,8 @@ extension Chart {
     let letters = yTexts.map(\.count).max() ?? 1
     let left = (yLabel.isEmpty ? 16 : 40) + 12 * letters + 10
     let top = title.isEmpty ? 18 : 48
-    let plot = Panel(x: left..<max(left + 40, width - 24), y: top..<height - (xLabel.isEmpty ? 40 : 66))
+    let right = isLegendBeside ? Int(legendSize.width) + 32 : 24
+    let plot = Panel(x: left..<max(left + 40, width - right), y: top..<height - (xLabel.isEmpty ? 40 : 66))
     drawGrid(xAxis, yAxis, yTicks, yTexts, plot, on: &drawing)
     if !title.isEmpty {
       drawing.text(
@@ -33,8 +34,8 @@ extension Chart {
     }
     for (index, series) in series.enumerated() {
       draw(
-        series, color: series.color ?? Self.colors[index % Self.colors.count], xAxis, yAxis, plot,
-        on: &drawing)
+        series, color: series.color ?? Self.colors[index % Self.colors.count], isDashed: isDashed(index),
+        xAxis, yAxis, plot, on: &drawing)
     }
     drawLegend(plot, xAxis, yAxis, on: &drawing)
   }
@@ -80,7 +81,7 @@ extension Chart {
   }
 
   private func draw(
-    _ series: Series, color: UInt32, _ xAxis: Axis, _ yAxis: Axis, _ plot: Panel,
+    _ series: Series, color: UInt32, isDashed: Bool, _ xAxis: Axis, _ yAxis: Axis, _ plot: Panel,
     on drawing: inout some Drawing
   ) {
     if let band = series.band {
@@ -98,7 +99,7 @@ extension Chart {
     let runs = points.split { !($0.x.isFinite && $0.y.isFinite) }
     for run in runs where series.mark != .points && run.count > 1 {
       drawing.polyline(
-        thinned(Array(run), to: plot), width: 2, color: color, isDashed: series.isDashed, clip: plot)
+        thinned(Array(run), to: plot), width: 2, color: color, isDashed: isDashed, clip: plot)
     }
     let radius = series.mark == .linePoints ? 3.5 : 3
     // Half a mark may stand over the frame, so that points on the axis can be seen.
@@ -131,12 +132,28 @@ extension Chart {
     return result
   }
 
+  /// Whether a line is dashed: as it was asked for, or since all colours are taken.
+  private func isDashed(_ index: Int) -> Bool {
+    series[index].isDashed || (series[index].color == nil && index >= Self.colors.count)
+  }
+
+  /// A legend of many lines would hide the plot.
+  private var isLegendBeside: Bool { series.count { !$0.name.isEmpty } > 6 }
+
+  private var legendSize: (width: Double, height: Double) {
+    let names = series.map(\.name).filter { !$0.isEmpty }
+    let widest = names.map { BitmapFont.width($0) * 2 }.max() ?? 0
+    return (Double(widest + 58), Double(24 * names.count + 10))
+  }
+
   private func drawLegend(_ plot: Panel, _ xAxis: Axis, _ yAxis: Axis, on drawing: inout some Drawing) {
     let named = series.enumerated().filter { !$0.element.name.isEmpty }
     guard !named.isEmpty else { return }
-    let widest = named.map { BitmapFont.width($0.element.name) * 2 }.max() ?? 0
-    let size = (width: Double(widest + 58), height: Double(24 * named.count + 10))
-    let origin = legendOrigin(size, plot, xAxis, yAxis)
+    let size = legendSize
+    let origin =
+      isLegendBeside
+      ? (x: Double(plot.x.upperBound) + 16, y: Double(plot.y.lowerBound))
+      : legendOrigin(size, plot, xAxis, yAxis)
     drawing.rectangle(
       x: origin.x, y: origin.y, width: size.width, height: size.height, fill: Style.background, opacity: 0.88)
     for (line, (index, series)) in named.enumerated() {
@@ -145,7 +162,7 @@ extension Chart {
       let whole = Panel(x: 0..<width, y: 0..<height)
       if series.mark != .points {
         drawing.polyline(
-          [(origin.x + 10, y), (origin.x + 38, y)], width: 2.5, color: color, isDashed: series.isDashed,
+          [(origin.x + 10, y), (origin.x + 38, y)], width: 2.5, color: color, isDashed: isDashed(index),
           clip: whole)
       }
       if series.mark != .line {

@@ -98,7 +98,8 @@ public struct CAMExperiment: Sendable {
   /// Training seeds of the rows that decide.
   var seeds: Int { scale == .toy ? 1 : 3 }
 
-  /// Trials of settings, streams of a trial and their seconds; the sampler's steps meanwhile, where they are many.
+  /// Trials of settings, streams of a trial and their seconds; the sampler's steps at most, also of what is measured, since a
+  /// temperature that suits few steps is too high for many.
   var tuning: (trials: Int, count: Int, seconds: Double, mostSteps: Int) {
     switch scale {
     case .toy: (2, 2, 9, 8)

@@ -29,7 +29,7 @@ public struct CAMReport: Sendable {
       # CAM against its baselines, \(experiment.scale.rawValue)
       \(smoke)
       `legato reproduce cam --scale \(experiment.scale.rawValue)`: every row is a model of one backbone on the same \(number(experiment.hours.training)) hours of \(experiment.instruments.text) (`legato corpus`; nine tenths of them to learn from),
-      with as many updates, each at the temperature and context noise of the least distance (or, where that is not the less on other seeds, of the start) in \(experiment.tuning.trials) trials of \(experiment.tuning.count) seeds and \(number(experiment.tuning.seconds)) s, on the training's music and not what is measured with (systems of more steps than \(experiment.tuning.mostSteps) meanwhile with these). Each plays \(number(seconds)) s from \(count) seeds. Distances
+      with as many updates, each at the temperature and context noise of the least distance (or, where that is not the less on other seeds, of the start) in \(experiment.tuning.trials) trials of \(experiment.tuning.count) seeds and \(number(experiment.tuning.seconds)) s, on the training's music and not what is measured with (systems of more steps than \(experiment.tuning.mostSteps) with these, in the search and when they play: a temperature is of its steps). Each plays \(number(seconds)) s from \(count) seeds. Distances
       are Fréchet distances of log-mel patches from recordings that no training saw, as the codec gives them back: of the first \(number(stretch)) s of all seeds together, and of the last whole stretch of as many\(bounds). The last is **FADacc** as Legato
       defines it; it is not the paper's, whose definition is not published. Latents: the same of the codec's latents, which know nothing of patches. With several training seeds: geometric mean and 95 % interval (Student, of logarithms); with one: interval over its streams (jackknife), which knows nothing of another training and is not to be held against the other kind.\(counts)
 
@@ -214,10 +214,13 @@ public struct CAMReport: Sendable {
     }
     if let floor = outcome.real.floor, let first = series.first, let last = first.x.last {
       series.append(
-        .init("real music", x: [0, last], y: [floor.frechet, floor.frechet], isDashed: true))
+        .init(
+          "real music", x: [0, last], y: [floor.frechet, floor.frechet], color: 0x16181D, isDashed: true))
     }
-    return Chart(
+    var chart = Chart(
       title: "Distance from real music by position", xLabel: "seconds from the start",
       yLabel: "Fréchet distance of log-mel patches", series: series)
+    chart.yScale = .logarithmic
+    return chart
   }
 }

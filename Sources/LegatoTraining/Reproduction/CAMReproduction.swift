@@ -174,7 +174,8 @@ public struct CAMReproduction: Sendable {
     guard case .model(let settings) = try experiment.recipe(job.row, seed: job.seed).subject else {
       preconditionFailure("CAMReproduction: the row \(job.row.name) is no model's")
     }
-    let start = settings.transform.sequenceTransform.generation(with: settings.sampler.kind)
+    var start = settings.transform.sequenceTransform.generation(with: settings.sampler.kind)
+    start.steps = min(start.steps, experiment.tuning.mostSteps)
     return DataFingerprint.of(
       [
         try trainingKey(job, data), "\(job.row.hasContextNoise)", "\(experiment.tuning)",
@@ -231,7 +232,6 @@ public struct CAMReproduction: Sendable {
       let search = found.outcome
       tuning = found.seconds
       (settings, trials) = (search.settings, search.trials)
-      settings.steps = package.configuration.generation.steps
     }
     package = package.with(generation: settings)
     let playing = monotonicSeconds()
