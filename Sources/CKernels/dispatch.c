@@ -49,6 +49,16 @@ static int available(lk_isa isa) {
   }
 }
 
+int lk_multiplies_bf16(void) {
+#if defined(__x86_64__)
+  return lk_best_isa() == LK_AVX512_BF16;
+#elif defined(__aarch64__) && defined(__linux__)
+  return lk_best_isa() == LK_NEON_DOT && (getauxval(AT_HWCAP2) & 1ul << 14) != 0;  // HWCAP2_BF16
+#else
+  return 0;
+#endif
+}
+
 static const lk_isa every_isa[] = {LK_NEON_DOT, LK_NEON, LK_AVX512_BF16, LK_AVX512_VNNI, LK_AVX512, LK_AVX2, LK_SCALAR};
 
 const char *lk_isa_name(lk_isa isa) {

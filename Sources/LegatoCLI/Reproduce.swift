@@ -27,9 +27,14 @@ struct ReproduceCAM: ParsableCommand {
 
       A row that is finished is kept and not done again, unless its recipe, its data or what is measured changes; one that is stopped \
       goes on where it was. So the same command, typed again, gets farther. `toy` takes minutes and shows only that everything runs; \
-      `small` takes about 20 minutes a row on two cores; `large` has the published size and number of updates. Two \
-      commands side by side, each with --threads 1, other --rows and another --report, train 1.4 times as many rows of `small` in an hour \
-      as one with two threads (cam and cam-clean have the same weights, and belong into one of them).
+      `small` takes about 20 minutes a row on two cores; `large` has the published size and number of updates. The same command side by \
+      side, in two terminals and each with --threads 1, trains 1.4 times as many rows of `small` in an hour as one with two threads: \
+      neither takes a row that the other is at work on.
+
+      With --results, what finished rows came to lies in a folder that can be kept when the rest is removed, and makes the page on \
+      another machine:
+
+        legato reproduce cam --scale small --results Documentation/results/cam --report Documentation/results/cam.md
       """)
 
   @Option(help: "toy, small or large.")
@@ -48,6 +53,11 @@ struct ReproduceCAM: ParsableCommand {
     help: ArgumentHelp(
       "Holds everything that is made. (default: reproductions/cam-SCALE)", valueName: "folder"))
   var output: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Holds what finished rows came to, one file each. (default: OUTPUT/rows)", valueName: "folder"))
+  var results: String?
 
   @Option(
     help: ArgumentHelp("The page; its plot lies beside it. (default: OUTPUT/cam.md)", valueName: "file.md"))
@@ -80,6 +90,7 @@ struct ReproduceCAM: ParsableCommand {
     let experiment = CAMExperiment(scale)
     var work = CAMReproduction(experiment, folder: folder, codec: try PackageLocation.findCodec(codec))
     work.rows = rows?.split(separator: ",").map(String.init) ?? []
+    if let results { work.results = results }
     work.threads = threads.threads ?? work.threads
     work.timeLimit = timeLimit.seconds
     work.soundFont = soundFont

@@ -49,6 +49,11 @@ static void test_dispatch(void) {
   for (int k = 0; k < isa_count; k++) {
     setenv("LEGATO_ISA", lk_isa_name(isas[k]), 1);
     expect(lk_best_isa() == isas[k], "LEGATO_ISA=%s gives %s", lk_isa_name(isas[k]), lk_isa_name(lk_best_isa()));
+#if defined(__x86_64__)
+    expect(!lk_multiplies_bf16() == (isas[k] != LK_AVX512_BF16), "training in bf16 is not that of LEGATO_ISA=%s", lk_isa_name(isas[k]));
+#elif defined(__aarch64__)
+    expect(isas[k] == LK_NEON_DOT || !lk_multiplies_bf16(), "training in bf16 with LEGATO_ISA=%s", lk_isa_name(isas[k]));
+#endif
   }
   unsetenv("LEGATO_ISA");
   const lk_isa best = lk_best_isa();

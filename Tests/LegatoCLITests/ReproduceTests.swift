@@ -25,6 +25,19 @@ import Testing
   }
 
   @Test func everyRowRunsAndIsKept() async throws {
+    // Two side by side, of which neither takes what the other is at work on.
+    let url = folder.url
+    async let beside = LegatoProcess.runLong(
+      [
+        "reproduce", "cam", "--scale", "toy", "--output", "toy", "--rows", "givt,cam", "--threads", "1",
+        "--report", "beside.md",
+      ], in: url)
+    let pair = [try await reproduce("--rows", "cam,givt", "--threads", "1"), try await beside]
+    let errors = pair.map(\.error).joined(separator: "\n")
+    try #require(pair.allSatisfy { $0.status == 0 }, "\(errors)")
+    for row in ["cam", "givt"] {
+      #expect(pair.count { $0.error.contains("\(row), seed 1: trains") } == 1, "\(errors)")
+    }
     let some = try await reproduce("--rows", "cam,givt", "--json", "--quiet")
     try #require(some.status == 0, "\(some.error)")
     let first = try results(some)
@@ -88,9 +101,26 @@ import Testing
         : "\(Estimate.digits(each[0])) → \(Estimate.digits(each[3]))"
       #expect(page.contains("| \(name) | 1 | \(told) | "), "\(name)")
     }
+    // A mixture and codes have no steps.
+    for line in page.split(separator: "\n") where line.contains(" M | 4 | ") {
+      let settings = line.split(separator: "|").map { $0.trimmingCharacters(in: .whitespaces) }[5]
+      let hasNone = ["givt", "givt-noise", "codes"].contains { line.hasPrefix("| \($0) |") }
+      #expect(settings.split(separator: ",").count == (hasNone ? 2 : 3), "\(line)")
+    }
     #expect(page.contains("](page.svg)"))
     let plot = try String(contentsOfFile: folder.path("page.svg"), encoding: .utf8)
     #expect(plot.contains("givt-noise") && plot.contains("real music") && !plot.contains(">rf<"))
+
+    // What rows came to is enough for the page, without the weights.
+    try FileManager.default.copyItem(atPath: folder.path("toy/rows"), toPath: folder.path("kept"))
+    try FileManager.default.moveItem(atPath: folder.path("toy/trained"), toPath: folder.path("trained"))
+    let told = try await reproduce("--results", "kept", "--report", "kept.md", "--quiet")
+    #expect(told.status == 0 && told.error.isEmpty, "\(told.error)")
+    #expect(
+      try String(contentsOfFile: folder.path("kept.md"), encoding: .utf8)
+        == page.replacingOccurrences(of: "](page.svg)", with: "](kept.svg)"))
+    #expect(!FileManager.default.fileExists(atPath: folder.path("toy/trained")))
+    try FileManager.default.moveItem(atPath: folder.path("trained"), toPath: folder.path("toy/trained"))
 
     // A damaged result is not silently done again, and one of another recipe is.
     let path = folder.path("toy/rows/cam-1.json")

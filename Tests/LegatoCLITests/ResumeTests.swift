@@ -52,6 +52,26 @@ import Testing
     return losses
   }
 
+  /// Recipes that ask for bf16 are for machines of all kinds.
+  @Test func whereNoInstructionMultipliesBFloat16FloatsAreComputed() throws {
+    func run(_ name: String, _ precision: String, _ environment: [String: String]) throws -> Bool {
+      let result = try LegatoProcess.run(
+        [
+          "train", "recipe.yaml", "--output", name, "--set", "precision=\(precision)", "--set", "steps=3",
+          "--set", "codec.adversarial.weight=0",
+        ], in: folder.url, environment: environment)
+      try #require(result.status == 0, "\(result.error)")
+      return result.error.contains("no instructions for bf16")
+    }
+    let scalar = ["LEGATO_ISA": "scalar"]
+    #expect(try !run("f32", "f32", scalar))
+    #expect(try run("instead", "bf16", scalar))
+    #expect(try run("here", "bf16", [:]) == !Platform.multipliesBFloat16)
+    let (float32, instead, here) = (try losses("f32"), try losses("instead"), try losses("here"))
+    #expect(float32.count == 3 && instead == float32)
+    #expect((here == float32) == !Platform.multipliesBFloat16)
+  }
+
   @Test func killedAndResumedEqualsNeverStopped() throws {
     let whole = try LegatoProcess.run(
       ["train", "recipe.yaml", "--output", "whole", "--quiet"], in: folder.url)

@@ -31,6 +31,9 @@ struct lk_call {
 typedef enum { LK_SCALAR = 0, LK_AVX2 = 1, LK_AVX512 = 2, LK_NEON = 3, LK_NEON_DOT = 4, LK_AVX512_VNNI = 5, LK_AVX512_BF16 = 6 } lk_isa;
 lk_isa lk_best_isa(void);               // what this processor has, or what LEGATO_ISA asks for (if present)
 const char *lk_isa_name(lk_isa isa);
+// Not 0 where libtorch's products in bf16 are faster than in f32: the processor has instructions for them, LEGATO_ISA forces nothing
+// slower, and oneDNN uses them (not on macOS).
+int lk_multiplies_bf16(void);
 
 // `lk_kernel_for(id, isa)` gives the kernel; ids are these. All tensors are contiguous, row-major, f32 unless said.
 typedef enum {

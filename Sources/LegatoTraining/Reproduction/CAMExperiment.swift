@@ -117,6 +117,14 @@ public struct CAMExperiment: Sendable {
     }
   }
 
+  /// What a row's recipe says of its model.
+  func model(_ row: Row, seed: Int = 1) throws -> ModelRecipe {
+    guard case .model(let model) = try recipe(row, seed: seed).subject else {
+      preconditionFailure("CAMExperiment: the row \(row.name) is no model's")
+    }
+    return model
+  }
+
   /// The recipe of a row, without what differs from machine to machine.
   func recipe(_ row: Row, seed: Int) throws -> Recipe {
     let sizes =

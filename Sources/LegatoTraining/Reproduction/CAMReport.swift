@@ -170,12 +170,13 @@ public struct CAMReport: Sendable {
         func minutes(_ seconds: Double) -> String { Estimate.digits(seconds / 60) }
         let training = result.seconds.training.map(minutes) ?? "shared"
         let parameters = String(format: "%.2f M", Double(result.parameters) / 1e6)
-        let sampler = result.settings
+        let played = result.settings
+        let hasSteps = (try? experiment.model(row))?.sampler.kind.hasSteps ?? true
         let distances = (row.streams ? [result.first, result.last] : [result.average]).map {
           $0.map { Estimate.digits($0.value) } ?? ""
         }.joined(separator: " → ")
         return "| \(row.name) | \(result.seed) | \(distances) | \(parameters) | \(result.updates) | "
-          + "\(sampler.temperature), \(sampler.contextNoise), \(sampler.steps) | \(losses) | "
+          + "\(played.temperature), \(played.contextNoise)\(hasSteps ? ", \(played.steps)" : "") | \(losses) | "
           + "\(training), \(minutes(result.seconds.tuning)), \(minutes(result.seconds.measuring)) |"
       }
     }

@@ -12,6 +12,8 @@ public struct CAMReproduction: Sendable {
   public var experiment: CAMExperiment
   /// Holds everything that is made.
   public let folder: String
+  /// Holds what finished rows came to, one file each.
+  public var results: String
   /// The codec's package.
   public var codec: String
   /// Names of the rows that are made; empty for all. What others came to before is told all the same, where it was measured as today.
@@ -27,6 +29,7 @@ public struct CAMReproduction: Sendable {
   public init(_ experiment: CAMExperiment, folder: String, codec: String) {
     // A run says where its latents are, and goes on only with the same.
     self.folder = URL(fileURLWithPath: folder).standardizedFileURL.path
+    results = self.folder + "/rows"
     (self.experiment, self.codec) = (experiment, codec)
   }
 
@@ -71,7 +74,9 @@ public struct CAMReproduction: Sendable {
     let isOver: @Sendable () -> Bool = { StopSignal.isRequested || limit.isOver() }
     let (data, heldOut): (LatentDataset, LatentDataset)
     do {
-      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+      for path in [folder, locks, results] {
+        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
+      }
       // Who comes second finds the music there.
       let lock = try FolderLock.waiting(folder: folder, isOver: isOver) {
         tell("\(folder): another process is making the music; waits for it")
@@ -90,35 +95,48 @@ public struct CAMReproduction: Sendable {
     let codec = try CodecPackage(path: self.codec)
     let real = try RealMusic(
       heldOut, codec: codec, experiment: experiment, threads: threads, style: style)
-    var results: [CAMResult] = []
-    var (missing, failures): ([String], [String]) = ([], [])
     // The latents' fingerprint knows the encoder alone, and what plays is heard through the decoder.
     let measured = [heldOut.fingerprint, try codec.sha256()]
-    for job in jobs {
-      let key = try key(job, data, measured)
-      let known = try known(job, key)
-      if let known, known.measuring == CAMExperiment.measuring {
-        results.append(known)
-        continue
-      }
-      let isWanted = rows.isEmpty || rows.contains(job.row.name)
-      do {
-        if isWanted, !isOver(),
-          let result = try made(job, key, known, data: data, real: real, codec: codec, limit, isOver)
-        {
-          results.append(result)
-        } else {
-          missing.append(job.name)
+    // What others make meanwhile is looked at again, as long as there is something to do beside it.
+    var failures: [String: String] = [:]
+    var open = jobs.filter { rows.isEmpty || rows.contains($0.row.name) }
+    var makes = true
+    while makes, !isOver() {
+      makes = false
+      var busy: [Job] = []
+      for job in open where !isOver() {
+        do {
+          guard let lock = try FolderLock.ifFree(folder: locks, name: "\(try trainingKey(job, data)).lock")
+          else {
+            busy.append(job)
+            continue
+          }
+          defer { withExtendedLifetime(lock) {} }
+          let key = try key(job, data, measured)
+          let known = try known(job, key)
+          guard known?.measuring != CAMExperiment.measuring else { continue }
+          makes = true
+          try make(job, key, known, data: data, real: real, codec: codec, limit, isOver)
+        } catch {
+          // The others are worth having: a row that diverges would do so every time.
+          failures[job.name] = "\(job.name): \(error)"
+          tell("\(job.name): \(error)")
         }
-      } catch {
-        // The others are worth having: a row that diverges would do so every time.
-        failures.append("\(job.name): \(error)")
-        tell("\(job.name): \(error)")
+      }
+      open = busy
+    }
+    for job in open { tell("\(job.name): left to another process, which is at work on it") }
+    var (results, missing): ([CAMResult], [String]) = ([], [])
+    for job in jobs where failures[job.name] == nil {
+      if let known = try known(job, key(job, data, measured)), known.measuring == CAMExperiment.measuring {
+        results.append(known)
+      } else {
+        missing.append(job.name)
       }
     }
     return Outcome(
-      results: results, missing: missing, failures: failures, real: real.control, recorded: real.recorded,
-      warnings: real.reference.warnings)
+      results: results, missing: missing, failures: jobs.compactMap { failures[$0.name] }, real: real.control,
+      recorded: real.recorded, warnings: real.reference.warnings)
   }
 
   // MARK: Data
@@ -155,6 +173,9 @@ public struct CAMReproduction: Sendable {
 
   // MARK: Rows
 
+  /// Whoever is at work on a row holds the lock of its weights.
+  private var locks: String { folder + "/locks" }
+
   /// Weights have a folder by their recipe and data, which rows that differ only in how they play share.
   private func trainingKey(_ job: Job, _ data: LatentDataset) throws -> String {
     let recipe = try experiment.recipe(job.row, seed: job.seed)
@@ -171,9 +192,7 @@ public struct CAMReproduction: Sendable {
 
   /// - Parameter measured: fingerprints of what rows are measured with.
   private func key(_ job: Job, _ data: LatentDataset, _ measured: [String]) throws -> String {
-    guard case .model(let settings) = try experiment.recipe(job.row, seed: job.seed).subject else {
-      preconditionFailure("CAMReproduction: the row \(job.row.name) is no model's")
-    }
+    let settings = try experiment.model(job.row, seed: job.seed)
     var start = settings.transform.sequenceTransform.generation(with: settings.sampler.kind)
     start.steps = min(start.steps, experiment.tuning.mostSteps)
     return DataFingerprint.of(
@@ -183,7 +202,7 @@ public struct CAMReproduction: Sendable {
       ] + measured)
   }
 
-  private func resultPath(_ job: Job) -> String { "\(folder)/rows/\(job.row.name)-\(job.seed).json" }
+  private func resultPath(_ job: Job) -> String { "\(results)/\(job.row.name)-\(job.seed).json" }
 
   private func known(_ job: Job, _ key: String) throws -> CAMResult? {
     let path = resultPath(job)
@@ -200,13 +219,13 @@ public struct CAMReproduction: Sendable {
     return result
   }
 
-  /// Nil where it was stopped.
+  /// Writes no result where it was stopped.
   ///
   /// - Parameter known: a result that was measured otherwise, whose settings are taken.
-  private func made(
+  private func make(
     _ job: Job, _ key: String, _ known: CAMResult?, data: LatentDataset, real: RealMusic,
     codec: CodecPackage, _ limit: TimeLimit, _ isOver: @escaping @Sendable () -> Bool
-  ) throws -> CAMResult? {
+  ) throws {
     let run = "\(folder)/trained/\(try trainingKey(job, data))"
     // Settings are of these weights: where they are gone, others are trained and have settings of their own.
     let known = FileManager.default.fileExists(atPath: "\(run)/package") ? known : nil
@@ -218,8 +237,7 @@ public struct CAMReproduction: Sendable {
     options.style = style
     let start = monotonicSeconds()
     let outcome = try Trainer.run(recipe: recipe, folder: run, options: options)
-    guard outcome.end == .finished, let path = outcome.package, !isOver()
-    else { return nil }
+    guard outcome.end == .finished, let path = outcome.package, !isOver() else { return }
     let trained = monotonicSeconds() - start
     var package = try ModelPackage(path: path, streams: false)
     // The decoder of today: a package keeps that of its training, and the latents that of the first preparation.
@@ -228,7 +246,7 @@ public struct CAMReproduction: Sendable {
     var tuning = 0.0
     if known == nil {
       tell("\(job.name): looks for the settings it plays best with")
-      guard let found = try tuned(package, data, job, key, run: run, limit) else { return nil }
+      guard let found = try tuned(package, data, job, key, run: run, limit) else { return }
       let search = found.outcome
       tuning = found.seconds
       (settings, trials) = (search.settings, search.trials)
@@ -239,7 +257,7 @@ public struct CAMReproduction: Sendable {
     guard
       let played = try real.report(
         job.name, package, experiment: experiment, threads: threads, style: style)
-    else { return nil }
+    else { return }
     let result = CAMResult(
       row: job.row.name, seed: job.seed, key: key, measuring: CAMExperiment.measuring,
       parameters: package.model.weights.reduce(0) { $0 + $1.count }, updates: outcome.step,
@@ -250,11 +268,9 @@ public struct CAMReproduction: Sendable {
       hardware: package.configuration.training?.hardware ?? "",
       quantised: try real.quantised(by: package, threads: threads), recoveries: played.recoveries,
       failures: played.failures, report: played.report)
-    try FileManager.default.createDirectory(atPath: folder + "/rows", withIntermediateDirectories: true)
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
     try DurableFile.write(Array(try encoder.encode(result)), to: resultPath(job))
-    return result
   }
 
   /// What a search that was stopped has tried, beside the weights that it is of.

@@ -32,11 +32,18 @@ final class FolderLock: Sendable {
     self.init(locked: descriptor)
   }
 
+  /// The lock of that name where no other process has it; nil otherwise.
+  static func ifFree(folder: String, name: String) throws -> FolderLock? {
+    try waiting(folder: folder, name: name, isOver: { true }, tell: {})
+  }
+
   /// The lock once no other process has it; nil where `isOver` before.
   ///
   /// - Parameter tell: called once where it has to wait.
-  static func waiting(folder: String, isOver: () -> Bool, tell: () -> Void) throws -> FolderLock? {
-    let descriptor = try opened(folder)
+  static func waiting(folder: String, name: String = name, isOver: () -> Bool, tell: () -> Void) throws
+    -> FolderLock?
+  {
+    let descriptor = try opened(folder, name)
     var waits = false
     while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
       let code = errno
@@ -52,7 +59,7 @@ final class FolderLock: Sendable {
     return FolderLock(locked: descriptor)
   }
 
-  private static func opened(_ folder: String) throws -> Int32 {
+  private static func opened(_ folder: String, _ name: String = name) throws -> Int32 {
     let descriptor = open("\(folder)/\(name)", O_RDWR | O_CREAT | O_CLOEXEC, 0o666)
     guard descriptor >= 0 else { throw RunError(SystemCallError("lock the run", path: folder, code: errno)) }
     return descriptor

@@ -184,6 +184,11 @@ public final class Trainer {
     }
     for warning in folder.warnings { progress.message("note: \(warning)") }
     for note in task.notes { progress.message("note: \(note)") }
+    if recipe.precision == .bfloat16, !recipe.isAutocast(on: backend) {
+      progress.message(
+        "note: this processor has no instructions for bf16, with which it would take ten times as long: f32 is computed instead"
+      )
+    }
     if recipe.evaluate.patience > 0, !task.holdsOut {
       progress.message(
         "note: nothing is held out, so the run cannot tell when it has had enough and goes on to step \(recipe.steps): "
@@ -298,7 +303,7 @@ public final class Trainer {
   }
 
   private func inPrecision<Result>(_ body: () throws -> Result) throws -> Result {
-    recipe.precision == .bfloat16 ? try backend.autocast(.bfloat16, body) : try body()
+    try recipe.inPrecision(on: backend, body)
   }
 
   private func record(_ values: [(String, Double)]) throws {

@@ -71,7 +71,7 @@ struct TrainingCheck {
   }
 
   private func inPrecision<Result>(_ body: () throws -> Result) throws -> Result {
-    recipe.precision == .bfloat16 ? try backend.autocast(.bfloat16, body) : try body()
+    try recipe.inPrecision(on: backend, body)
   }
 
   private func findDeadParameters(_ progress: ProgressLine) throws {

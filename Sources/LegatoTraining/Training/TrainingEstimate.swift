@@ -30,7 +30,7 @@ public struct TrainingEstimate: Sendable {
       let before = monotonicSeconds()
       var x = a
       for _ in 0..<count {
-        x = recipe.precision == .bfloat16 ? backend.autocast { x.matmul(b) } : x.matmul(b)
+        x = recipe.inPrecision(on: backend) { x.matmul(b) }
       }
       _ = try backend.item(x.sum())
       return monotonicSeconds() - before
