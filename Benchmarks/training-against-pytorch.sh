@@ -13,12 +13,18 @@ if [ -z "${PYTORCH:-}" ]; then
   [ -d $PYTORCH/torch ] || python3 -m pip install --quiet --target $PYTORCH torch==2.13.0 numpy \
     --extra-index-url https://download.pytorch.org/whl/cpu
 fi
+# Both in bf16, which Legato leaves to processors that multiply it.
+precision=bf16
+if [ "$device" = cpu ] && ! grep -qw avx512_bf16 /proc/cpuinfo; then
+  precision=f32 PYTORCH_OPTIONS="${PYTORCH_OPTIONS:-} --f32"
+  echo "this processor has no instructions for bf16: both compute in f32" >&2
+fi
 work=$(mktemp -d); trap 'rm -rf "$work"' EXIT
 "$legato" corpus --hours 0.1 --maximum-minutes 2 --instrument piano --output "$work/corpus" --quiet
 
 common="seed: 1
 device: $device
-precision: bf16
+precision: $precision
 threads: $threads
 steps: 40
 batch_size: 8

@@ -230,7 +230,7 @@ def main():
     for step in range(steps):
         began = time.perf_counter()
         optimizer.zero_grad(set_to_none=True)
-        with torch.autocast(device.split(":")[0], torch.bfloat16):
+        with torch.autocast(device.split(":")[0], torch.bfloat16, enabled="--f32" not in sys.argv):
             value = objective(data[step % len(data)])
         value.backward()
         nn.utils.clip_grad_norm_(network.parameters(), 1.0)

@@ -4,7 +4,7 @@
 #
 #   ./check-cuda.sh                            cpu against cuda
 #   ./check-cuda.sh --devices "cpu cpu"        a rehearsal without a GPU
-#   --steps 50          --precision f32 (or bf16)      --tolerance 0.02 of the loss
+#   --steps 50          --precision f32 (or bf16, which a CPU without instructions for it computes in f32)      --tolerance 0.02 of the loss
 #   --codec RECIPE      --model RECIPE      --hours 0.1      --work FOLDER (made anew)
 #
 # The first loss is one forward pass over equal weights, so it must agree a hundred times better than the last, to

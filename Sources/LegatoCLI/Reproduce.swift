@@ -31,10 +31,8 @@ struct ReproduceCAM: ParsableCommand {
       side, in two terminals and each with --threads 1, trains 1.4 times as many rows of `small` in an hour as one with two threads: \
       neither takes a row that the other is at work on.
 
-      With --results, what finished rows came to lies in a folder that can be kept when the rest is removed, and makes the page on \
-      another machine:
-
-        legato reproduce cam --scale small --results Documentation/results/cam --report Documentation/results/cam.md
+      With --results, what finished rows came to lies in a folder that can be kept when the rest is lost, and copied to another machine: \
+      there the music is made again, and no row that is in it.
       """)
 
   @Option(help: "toy, small or large.")

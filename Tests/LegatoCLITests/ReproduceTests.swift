@@ -102,7 +102,9 @@ import Testing
       #expect(page.contains("| \(name) | 1 | \(told) | "), "\(name)")
     }
     // A mixture and codes have no steps.
-    for line in page.split(separator: "\n") where line.contains(" M | 4 | ") {
+    let settingLines = page.split(separator: "\n").filter { $0.contains(" M | 4 | ") }
+    #expect(settingLines.count == CAMExperiment.rows.count)
+    for line in settingLines {
       let settings = line.split(separator: "|").map { $0.trimmingCharacters(in: .whitespaces) }[5]
       let hasNone = ["givt", "givt-noise", "codes"].contains { line.hasPrefix("| \($0) |") }
       #expect(settings.split(separator: ",").count == (hasNone ? 2 : 3), "\(line)")
@@ -202,7 +204,8 @@ import Testing
       (["--rows", "cma"], "there is no row 'cma'"), (["--scale", "huge"], "huge"),
       (["--time-limit", "soon"], "soon"), (["--report", "page.txt"], "page.txt"),
       (["--codec", "nowhere"], "nowhere"), (["--sound-font", "nowhere.sf2"], "nowhere.sf2"),
-      (["--report", "no/such/page.md"], "no/such"),
+      (["--report", "no/such/page.md"], "no/such"), (["--output", "/dev/null/x"], "/dev/null/x"),
+      (["--results", "/dev/null/x"], "/dev/null/x: cannot create the folder"),
     ] {
       let result = try await LegatoProcess.runLong(
         ["reproduce", "cam", "--scale", "toy"] + arguments, in: folder.url)

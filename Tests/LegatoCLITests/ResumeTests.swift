@@ -61,7 +61,7 @@ import Testing
           "--set", "codec.adversarial.weight=0",
         ], in: folder.url, environment: environment)
       try #require(result.status == 0, "\(result.error)")
-      return result.error.contains("no instructions for bf16")
+      return result.error.contains("computes in f32 instead of bf16")
     }
     let scalar = ["LEGATO_ISA": "scalar"]
     #expect(try !run("f32", "f32", scalar))

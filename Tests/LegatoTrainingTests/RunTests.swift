@@ -70,6 +70,23 @@ private func names(_ path: String) throws -> [String] {
     for _ in 0..<3 { _ = try open(folder.path) }
   }
 
+  /// As a child process has one that has not yet become its program.
+  @Test func aCopyOfItsDescriptorDoesNotKeepTheLock() throws {
+    let folder = try TemporaryFolder()
+    var lock: FolderLock? = try FolderLock(folder: folder.path)
+    var (file, other) = (stat(), stat())
+    try #require(stat(folder.path + "/" + FolderLock.name, &file) == 0)
+    let descriptor = (0..<4096).first {
+      fstat($0, &other) == 0 && other.st_ino == file.st_ino && other.st_dev == file.st_dev
+    }
+    let copy = dup(try #require(descriptor))
+    defer { close(copy) }
+    #expect(throws: RunError.self) { try FolderLock(folder: folder.path) }
+    #expect(lock != nil)
+    lock = nil
+    _ = try FolderLock(folder: folder.path)
+  }
+
   @Test func anotherRecipeIsRefusedWithItsDifferences() throws {
     let folder = try TemporaryFolder()
     try save(open(folder.path), step: 1)
@@ -290,13 +307,18 @@ private func names(_ path: String) throws -> [String] {
   }
 
   @Test func machines() {
-    let current = MachineRecord.current(torch: "2.12.0", threads: 2, device: "cpu")
+    let current = MachineRecord.current(torch: "2.12.0", threads: 2, device: "cpu", precision: .bfloat16)
     #expect(!current.architecture.isEmpty && !current.processor.isEmpty && !current.system.isEmpty)
     #expect(current.differences(from: current).isEmpty)
     var other = machine
     other.threads = 4
     other.torch = "2.13.0"
+    // A record of before does not say in what it computed.
+    other.precision = "f32"
     #expect(
       other.differences(from: machine) == ["libtorch was 2.11.0, is 2.13.0", "thread count was 2, is 4"])
+    var rounded = other
+    rounded.precision = "bf16"
+    #expect(rounded.differences(from: other) == ["precision was f32, is bf16"])
   }
 }

@@ -3,6 +3,7 @@ import Foundation
 import Legato
 import LegatoAudio
 import LegatoModels
+import LegatoTensor
 import LegatoTraining
 
 /// Sounds that a package makes to be measured, as files in a folder that is gone with this object.
@@ -14,7 +15,11 @@ final class GeneratedSounds {
       FileManager.default.temporaryDirectory.appendingPathComponent(
         "legato-evaluate-\(UUID().uuidString)"
       ).path
-    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    do {
+      try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    } catch {
+      throw SystemCallError("create the folder for what is generated", path: folder, error)
+    }
   }
 
   deinit { try? FileManager.default.removeItem(atPath: folder) }

@@ -74,9 +74,7 @@ public struct CAMReproduction: Sendable {
     let isOver: @Sendable () -> Bool = { StopSignal.isRequested || limit.isOver() }
     let (data, heldOut): (LatentDataset, LatentDataset)
     do {
-      for path in [folder, locks, results] {
-        try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-      }
+      for path in [folder, locks, results] { try RunFolder.createFolder(path) }
       // Who comes second finds the music there.
       let lock = try FolderLock.waiting(folder: folder, isOver: isOver) {
         tell("\(folder): another process is making the music; waits for it")
@@ -97,41 +95,48 @@ public struct CAMReproduction: Sendable {
       heldOut, codec: codec, experiment: experiment, threads: threads, style: style)
     // The latents' fingerprint knows the encoder alone, and what plays is heard through the decoder.
     let measured = [heldOut.fingerprint, try codec.sha256()]
-    // What others make meanwhile is looked at again, as long as there is something to do beside it.
     var failures: [String: String] = [:]
+    // The others are worth having: a row that diverges would do so every time.
+    func keepsGoing(_ job: Job, _ body: () throws -> Void) {
+      do { try body() } catch {
+        failures[job.name] = "\(job.name): \(error)"
+        tell("\(job.name): \(error)")
+      }
+    }
+    // What others make meanwhile is looked at again, as long as there is something to do beside it.
     var open = jobs.filter { rows.isEmpty || rows.contains($0.row.name) }
+    var busy: [Job] = []
     var makes = true
     while makes, !isOver() {
-      makes = false
-      var busy: [Job] = []
+      (makes, busy) = (false, [])
       for job in open where !isOver() {
-        do {
-          guard let lock = try FolderLock.ifFree(folder: locks, name: "\(try trainingKey(job, data)).lock")
-          else {
+        keepsGoing(job) {
+          let weights = try trainingKey(job, data)
+          guard let lock = try FolderLock.ifFree(folder: locks, name: "\(weights).lock") else {
             busy.append(job)
-            continue
+            return
           }
           defer { withExtendedLifetime(lock) {} }
           let key = try key(job, data, measured)
           let known = try known(job, key)
-          guard known?.measuring != CAMExperiment.measuring else { continue }
+          guard known?.measuring != CAMExperiment.measuring else { return }
           makes = true
           try make(job, key, known, data: data, real: real, codec: codec, limit, isOver)
-        } catch {
-          // The others are worth having: a row that diverges would do so every time.
-          failures[job.name] = "\(job.name): \(error)"
-          tell("\(job.name): \(error)")
         }
       }
       open = busy
     }
-    for job in open { tell("\(job.name): left to another process, which is at work on it") }
     var (results, missing): ([CAMResult], [String]) = ([], [])
     for job in jobs where failures[job.name] == nil {
-      if let known = try known(job, key(job, data, measured)), known.measuring == CAMExperiment.measuring {
-        results.append(known)
-      } else {
-        missing.append(job.name)
+      keepsGoing(job) {
+        if let known = try known(job, key(job, data, measured)), known.measuring == CAMExperiment.measuring {
+          results.append(known)
+        } else {
+          missing.append(job.name)
+          if busy.contains(where: { $0.name == job.name }) {
+            tell("\(job.name): left, since another process is at work on its weights")
+          }
+        }
       }
     }
     return Outcome(

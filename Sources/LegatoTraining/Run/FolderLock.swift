@@ -73,5 +73,9 @@ final class FolderLock: Sendable {
     _ = pwrite(descriptor, owner, owner.count, 0)
   }
 
-  deinit { close(descriptor) }
+  deinit {
+    // A process that another thread is just starting holds the descriptor, and so the lock, until it is replaced by its program.
+    _ = flock(descriptor, LOCK_UN)
+    close(descriptor)
+  }
 }

@@ -20,9 +20,12 @@ public struct MachineRecord: Codable, Sendable, Equatable {
   public var threads: Int
   /// `cpu`, `cuda:0 (NVIDIA …)`.
   public var device: String
+  /// In which products are computed, which need not be what the recipe asks for; nil in records of before.
+  public var precision: String?
 
   public init(
-    architecture: String, processor: String, system: String, torch: String, threads: Int, device: String
+    architecture: String, processor: String, system: String, torch: String, threads: Int, device: String,
+    precision: String? = nil
   ) {
     self.architecture = architecture
     self.processor = processor
@@ -30,10 +33,13 @@ public struct MachineRecord: Codable, Sendable, Equatable {
     self.torch = torch
     self.threads = threads
     self.device = device
+    self.precision = precision
   }
 
   /// This machine.
-  public static func current(torch: String, threads: Int, device: String) -> MachineRecord {
+  public static func current(torch: String, threads: Int, device: String, precision: Recipe.Precision)
+    -> MachineRecord
+  {
     var names = utsname()
     uname(&names)
     func text(_ field: some Any) -> String {
@@ -42,7 +48,7 @@ public struct MachineRecord: Codable, Sendable, Equatable {
     let architecture = text(names.machine)
     return MachineRecord(
       architecture: architecture, processor: processorName() ?? architecture, system: text(names.sysname),
-      torch: torch, threads: threads, device: device)
+      torch: torch, threads: threads, device: device, precision: precision.rawValue)
   }
 
   private static func processorName() -> String? {
@@ -76,6 +82,7 @@ public struct MachineRecord: Codable, Sendable, Equatable {
       ("processor type", earlier.architecture, architecture), ("processor", earlier.processor, processor),
       ("system", earlier.system, system), ("libtorch", earlier.torch, torch),
       ("thread count", "\(earlier.threads)", "\(threads)"), ("device", earlier.device, device),
+      ("precision", earlier.precision ?? precision ?? "", precision ?? ""),
     ]
     return pairs.filter { $0.1 != $0.2 }.map { "\($0.0) was \($0.1), is \($0.2)" }
   }

@@ -3,7 +3,7 @@ import LegatoTensor
 
 extension SystemCallError {
   /// What the operating system said, out of an error of Foundation, whose own sentences say little.
-  init(_ operation: String, path: String, _ error: any Error) {
+  package init(_ operation: String, path: String, _ error: any Error) {
     if let own = error as? SystemCallError {
       self = own
       return

@@ -73,7 +73,7 @@ public struct AudioClips: Sendable {
     if let known = try? AudioFile.info(converted), let frames = known.frames {
       return Source(path: converted, frames: frames)
     }
-    try FileManager.default.createDirectory(atPath: cache, withIntermediateDirectories: true)
+    try RunFolder.createFolder(cache)
     let reader = try AudioFileReader(path: path)
     let writer = try WAVWriter(converted, sampleRate: rate, channels: channels, format: .pcm16)
     let resampler =

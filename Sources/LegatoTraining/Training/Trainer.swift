@@ -129,7 +129,7 @@ public final class Trainer {
     lastCheckpoint = monotonicSeconds()
     machine = MachineRecord.current(
       torch: try TorchRuntime.versions().loaded, threads: try TorchRuntime.threads(),
-      device: "\(backend.device)")
+      device: "\(backend.device)", precision: recipe.isAutocast(on: backend) ? .bfloat16 : .float32)
     style = options.style
     progress = ProgressLine(recipe.name, total: recipe.steps, unit: "step", style: options.style)
     log = try ProgressLog(path: folder.progressPath, resumingAfter: step)
@@ -184,11 +184,7 @@ public final class Trainer {
     }
     for warning in folder.warnings { progress.message("note: \(warning)") }
     for note in task.notes { progress.message("note: \(note)") }
-    if recipe.precision == .bfloat16, !recipe.isAutocast(on: backend) {
-      progress.message(
-        "note: this processor has no instructions for bf16, with which it would take ten times as long: f32 is computed instead"
-      )
-    }
+    if let note = recipe.precisionNote(on: backend) { progress.message("note: \(note)") }
     if recipe.evaluate.patience > 0, !task.holdsOut {
       progress.message(
         "note: nothing is held out, so the run cannot tell when it has had enough and goes on to step \(recipe.steps): "
@@ -290,7 +286,7 @@ public final class Trainer {
       ?? "Nothing was learnt yet; the same command begins again"
     return TrainingError(
       "the memory of the device \(backend.device) is full at step \(step + 1), in \(context) (\(reason))",
-      "\(goOn) with --set batch_size=\(max(1, recipe.batchSize / 2)) instead of \(recipe.batchSize). precision: bf16 takes less, too, and so does ending other programs there."
+      "\(goOn) with --set batch_size=\(max(1, recipe.batchSize / 2)) instead of \(recipe.batchSize). \(Recipe.hasFastBFloat16(backend) ? "precision: bf16 takes less, too, and so does ending" : "It helps, too, to end") other programs there."
     )
   }
 
@@ -298,7 +294,7 @@ public final class Trainer {
     let last = folder.latestStep.map { "step \($0)" } ?? "none yet"
     return TrainingError(
       what,
-      "The last good checkpoint is \(last), and the run stops there. Lower optimizer.learning_rate or use precision: f32, then run the same command."
+      "The last good checkpoint is \(last), and the run stops there. Lower optimizer.learning_rate\(recipe.isAutocast(on: backend) ? " or use precision: f32" : ""), then run the same command."
     )
   }
 
@@ -410,7 +406,9 @@ public final class Trainer {
     let package = folder.path + "/package"
     let record = ExportRecord(
       name: recipe.name, steps: best?.evaluation.step ?? step, seconds: seconds,
-      hardware: "\(machine.processor), \(machine.threads) threads, \(machine.device)", losses: losses)
+      hardware:
+        "\(machine.processor), \(machine.threads) threads, \(machine.device)\(machine.precision.map { ", \($0)" } ?? "")",
+      losses: losses)
     progress.message(
       "writing \(package)"
         + (record.steps == step

@@ -13,6 +13,7 @@ struct TrainingCheck {
 
   func run() throws -> TrainingOutcome {
     let progress = ProgressLine("check", total: Self.steps, unit: "step", style: style)
+    if let note = recipe.precisionNote(on: backend) { progress.message("note: \(note)") }
     let optimizer = try AdamW(
       backend, task.trainable, beta1: Float(recipe.optimizer.betas[0]),
       beta2: Float(recipe.optimizer.betas[1]))
@@ -35,7 +36,8 @@ struct TrainingCheck {
       guard norm.isFinite else {
         throw TrainingError(
           "check: the gradient is \(norm) at step \(step)",
-          "Use precision: f32, or lower optimizer.learning_rate.")
+          recipe.isAutocast(on: backend)
+            ? "Use precision: f32, or lower optimizer.learning_rate." : "Lower optimizer.learning_rate.")
       }
       guard norm > 0 else {
         throw TrainingError(
