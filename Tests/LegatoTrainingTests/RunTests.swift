@@ -264,36 +264,44 @@ private func names(_ path: String) throws -> [String] {
 }
 
 @Suite(.serialized) struct RunStoppingTests {
-  /// To the process, as a terminal does: this thread may block signals.
-  private func send(_ signal: Int32) {
-    kill(getpid(), signal)
-    for _ in 0..<2000 where !StopSignal.isRequested { usleep(1000) }
+  // Each in a process of its own: the flag would stop whatever other tests train, and threads that block signals
+  // may keep one back until then.
+
+  /// To this thread, which may have come with signals blocked.
+  private static func send(_ signal: Int32) {
+    var signals = sigset_t()
+    sigemptyset(&signals)
+    sigaddset(&signals, signal)
+    pthread_sigmask(SIG_UNBLOCK, &signals, nil)
+    raise(signal)
   }
 
-  @Test func signalsSetTheFlag() {
-    StopSignal.install()
-    defer { StopSignal.reset() }
-    for (signal, code) in [(SIGTERM, Int32(143)), (SIGINT, 130)] {
+  @Test func signalsSetTheFlag() async {
+    await #expect(processExitsWith: .success) {
+      StopSignal.install()
+      for (signal, code) in [(SIGTERM, Int32(143)), (SIGINT, 130)] {
+        StopSignal.reset()
+        #expect(!StopSignal.isRequested && StopSignal.exitCode == nil)
+        Self.send(signal)
+        #expect(StopSignal.isRequested && StopSignal.exitCode == code)
+      }
+      // The same Ctrl-C twice, as launchers pass it on, does not end the process.
       StopSignal.reset()
-      #expect(!StopSignal.isRequested && StopSignal.exitCode == nil)
-      send(signal)
-      #expect(StopSignal.isRequested && StopSignal.exitCode == code)
+      Self.send(SIGINT)
+      Self.send(SIGINT)
+      #expect(StopSignal.exitCode == 130)
+      StopSignal.reset()
+      StopSignal.request()
+      #expect(StopSignal.isRequested)
     }
-    // The same Ctrl-C twice, as launchers pass it on, does not end the process.
-    send(SIGINT)
-    #expect(StopSignal.exitCode == 130)
-    StopSignal.reset()
-    StopSignal.request()
-    #expect(StopSignal.isRequested)
   }
 
   @Test func aSecondCtrlCEndsTheProcess() async {
     await #expect(processExitsWith: .exitCode(130)) {
       StopSignal.install()
-      kill(getpid(), SIGINT)
+      Self.send(SIGINT)
       usleep(500_000)
-      kill(getpid(), SIGINT)
-      usleep(5_000_000)
+      Self.send(SIGINT)
     }
   }
 
