@@ -140,9 +140,9 @@ struct Drift: ParsableCommand {
       method: count == 1
         ? "One sound of \(duration), seed \(seed)."
         : "\(count) seeds from \(seed) on, \(duration) each, made in one go.",
-      reference: reference, latents: realLatents, systems: systems, real: control,
+      reference: reference, source: recordings, latents: realLatents, systems: systems, real: control,
       reconstructions: reconstructions,
-      warnings: real.warnings)
+      warnings: real.warnings + (try warnings(real, measured, settings)))
     try write(study)
     try writeWorst(study, settings)
   }
@@ -217,10 +217,44 @@ struct Drift: ParsableCommand {
         latentRate: setting.package.codec.codec.frameRate)
       return DriftStudy.System(
         report: try DriftReport(system, reference: reference, latents: latents, engine: engine),
-        group: setting.group, model: setting.package.path, codec: setting.package.codec.hash,
+        group: setting.group, model: setting.package.path, weights: try setting.package.sha256(),
+        codec: setting.package.codec.hash,
         settings: setting.generation, style: setting.styleText)
     }
   }
+
+  /// What makes real recordings a bad measure of these models, or drift invisible.
+  private func warnings(_ real: RealRecordings, _ measured: [MeasuredSound], _ settings: [DriftSetting])
+    throws -> [String]
+  {
+    var warnings: [String] = []
+    let silent = measured.filter { sound in
+      sound.stretches > 0 && sound.measures.allSatisfy { $0.levelDBFS < Self.silence }
+    }
+    if let first = silent.first {
+      warnings.append(
+        "\(silent.count) of \(measured.count) real recordings are silent, such as \(first.name)")
+    }
+    let rates = Set(try real.items.map { try AudioFile.info($0.path).sampleRate }).sorted()
+    let own = Set(settings.map(\.package.codec.codec.sampleRate)).sorted()
+    if rates != own {
+      func text(_ rates: [Int]) -> String { rates.map(String.init).joined(separator: ", ") }
+      warnings.append(
+        "real recordings have \(text(rates)) Hz, and what is generated has \(text(own)) Hz; a lower rate lacks high frequencies"
+      )
+    }
+    for setting in settings {
+      let codec = setting.package.codec.codec
+      let window = Double(setting.package.model.configuration.backbone.window) / codec.frameRate
+      let warning =
+        "\(setting.label) reads \(Estimate.digits(window)) s at once; generations of \(duration) are not several times as long, and show no drift"
+      if seconds < 3 * window, !warnings.contains(warning) { warnings.append(warning) }
+    }
+    return warnings
+  }
+
+  /// dBFS.
+  private static let silence = -60.0
 
   private func write(_ study: DriftStudy) throws {
     let picture = output + ".svg"

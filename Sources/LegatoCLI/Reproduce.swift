@@ -79,6 +79,13 @@ struct ReproduceCAM: ParsableCommand {
     if let report, !report.hasSuffix(".md") {
       throw ValidationError("--report is '\(report)'; it must end with .md")
     }
+    guard rows == nil || !names.isEmpty else {
+      throw ValidationError("--rows names no row; leave it out for all")
+    }
+  }
+
+  private var names: [String] {
+    (rows ?? "").split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }
   }
 
   func run() throws {
@@ -87,7 +94,7 @@ struct ReproduceCAM: ParsableCommand {
     if report != nil { try OutputNames.checkFolder(of: page) }
     let experiment = CAMExperiment(scale)
     var work = CAMReproduction(experiment, folder: folder, codec: try PackageLocation.findCodec(codec))
-    work.rows = rows?.split(separator: ",").map(String.init) ?? []
+    work.rows = names
     if let results { work.results = results }
     work.threads = threads.threads ?? work.threads
     work.timeLimit = timeLimit.seconds
@@ -120,9 +127,12 @@ struct ReproduceCAM: ParsableCommand {
 
   private static func line(_ result: CAMResult) -> String {
     func number(_ value: Estimate?) -> String { value.map { Estimate.digits($0.value) } ?? "-" }
-    return
-      "\(result.row), seed \(result.seed): distance \(number(result.first)) at first, \(number(result.last)) at last; "
-      + result.settings.summary
+    let streams = CAMExperiment.rows.first { $0.name == result.row }?.streams ?? true
+    let distance =
+      streams
+      ? "\(number(result.first)) at first, \(number(result.last)) at last"
+      : "\(number(result.average)) on average"
+    return "\(result.row), seed \(result.seed): distance \(distance); \(result.settings.summary)"
   }
 }
 

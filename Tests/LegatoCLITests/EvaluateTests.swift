@@ -87,6 +87,13 @@ import Testing
         #expect((entry["real"] == nil) == "\(entry["warnings"] ?? "")".contains("too few to say"), "\(entry)")
       }
     }
+    // Trainings of other counts have no mean, and are told from each other.
+    let uneven = try legato(
+      "--reference", "real", "--candidate", "x=near", "--candidate", "x=real/1.wav", "--candidate", "near")
+    try #require(uneven.status == 0, "\(uneven.error)")
+    for part in ["x (near) ", "x (real/1.wav) ", "x: no mean over its trainings", "\nnear "] {
+      #expect(uneven.text.contains(part), "\(part): \(uneven.text)")
+    }
     // Few sounds of a package and many of a folder are not in one column.
     let patches = made.filter { embedder($0)["name"] as? String == "patches" }
     #expect(patches.filter { $0["metric"] as? String == "frechet_distance" }.count == 2)
@@ -121,6 +128,19 @@ import Testing
     let statistics = try value(entries(table).first)
     #expect(abs(statistics) < 1e-4, "\(statistics)")
     #expect(warnings(report).contains("8 of 8 sounds are the reference's own"))
+    let interval = try #require(entries(table).first?["value"] as? [String: Any])
+    #expect(try #require(interval["low"] as? Double) >= 0)
+    // With a copy among them, by another name of the folder; and a folder of copies is known, too.
+    try FileManager.default.copyItem(atPath: folder.path("real/1.wav"), toPath: folder.path("real/copy.wav"))
+    try FileManager.default.createSymbolicLink(
+      atPath: folder.path("link"), withDestinationPath: folder.path("real"))
+    try FileManager.default.copyItem(atPath: folder.path("real"), toPath: folder.path("copied"))
+    let copies = try object(
+      legato("--reference", "real", "--candidate", "link/", "--candidate", "copied", "--json"))
+    let same = try #require(tables(copies).first)
+    #expect(abs(try value(entries(same).first)) < 1e-4)
+    #expect(warnings(copies).contains("link: 8 of 8 sounds are the reference's own"), "\(warnings(copies))")
+    #expect(warnings(copies).contains("copied: 9 of 9 sounds are the reference's own"), "\(warnings(copies))")
     // Another folder of the same name, with other sounds: nothing is remembered.
     try FileManager.default.removeItem(atPath: folder.path("real"))
     try fill("real", 8, seed: 70, gain: 0.01)
@@ -203,6 +223,15 @@ import Testing
     bytes.replaceSubrange(bytes.count - 4..<bytes.count, with: [0, 0, 0xC0, 0x7F])
     try bytes.write(to: folder.url.appending(path: "nan/a.wav"))
     #expect(try failure("--reference", "real", "--candidate", "nan").contains("NaN or infinite"))
+
+    // Too few once copies are left out, which is said.
+    try make("same")
+    for index in 0..<3 {
+      try FileManager.default.copyItem(
+        atPath: folder.path("real/0.wav"), toPath: folder.path("same/\(index).wav"))
+    }
+    let alike = try failure("--reference", "same", "--candidate", "real")
+    #expect(alike.contains("6 patches") && alike.contains("2 recordings are copies"), "\(alike)")
 
     // All too short for a patch of 0.96 s.
     try fill("short", 3, seed: 9, seconds: 0.5)

@@ -64,6 +64,24 @@ import Testing
         && settings.allSatisfy { $0.generation.temperature == 1 })
   }
 
+  @Test func driftSaysWhatItCannotShow() throws {
+    try TinyPackage.write(to: folder.path("a"), window: 256)
+    try FileManager.default.createDirectory(atPath: folder.path("real"), withIntermediateDirectories: true)
+    for index in 0..<6 {
+      var sound = noise(seconds: 5 + Double(index), seed: UInt64(index), gain: index < 2 ? 0 : 0.1)
+      if index == 5 { sound = try sound.resampled(to: 16_000) }
+      try AudioFile.write(sound, to: folder.path("real/\(index).wav"))
+    }
+    let result = try legato(
+      "drift", "--recordings", "real", "--model", "a", "--duration", "2s", "--bin", "2", "--count", "2",
+      "--output", "out")
+    try #require(result.status == 0, "\(result.error)")
+    for part in [
+      "2 of 6 real recordings are silent, such as", "real recordings have 16000, 48000 Hz",
+      "generations of 2s are not several times as long",
+    ] { #expect(result.error.contains("warning: ") && result.error.contains(part), "\(result.error)") }
+  }
+
   @Test func comparingKnowsAHalvedCopy() throws {
     try AudioFile.write(noise(seconds: 2, seed: 1), to: folder.path("loud.wav"), format: .float32)
     try AudioFile.write(noise(seconds: 2, seed: 1, gain: 0.05), to: folder.path("half.wav"), format: .float32)

@@ -67,7 +67,26 @@ import Testing
     }
     let page = try String(contentsOfFile: folder.path("page.md"), encoding: .utf8)
     #expect(page.contains("Smoke") && !page.contains("Still to be done") && page.contains("FADacc"))
-    for row in CAMExperiment.rows { #expect(page.contains("| \(row.text) | 1 |"), "\(row.name)") }
+    for row in CAMExperiment.rows {
+      // What has no first and no last stretch has no place in their column.
+      #expect(page.contains("| \(row.text) | 1 |") == row.streams, "\(row.name)")
+      if !row.streams { #expect(page.contains("\n\(row.text): "), "\(row.name)") }
+    }
+    #expect(page.contains("One training: ") && !page.contains("Several trainings: "))
+    // One line for each objective, all rows of it on that line.
+    for (start, names) in [
+      (
+        "- mean squared error of a flow's velocity: ",
+        ["cam", "plain", "cam-half", "vp-noise", "replacement"]
+      ),
+      ("- mean squared error of a flow's velocity, of whole sequences: ", ["rf"]),
+      ("- mean squared error of a diffusion's noise: ", ["mar"]),
+      ("- negative log-likelihood of a mixture, nats a dimension: ", ["givt", "givt-noise"]),
+      ("- cross-entropy of codes, nats a code: ", ["codes"]),
+    ] {
+      let line = page.split(separator: "\n").first { $0.hasPrefix(start) }
+      for name in names { #expect(line?.contains("\(name) 1: ") == true, "\(start) \(name)") }
+    }
     // What a pooled distance does not tell: two streams of every row, by themselves.
     func streamCells(_ name: String) throws -> [String] {
       let line = page.split(separator: "\n").first { $0.hasPrefix("| \(name) | ") && $0.contains(" of 2 | ") }
@@ -97,7 +116,7 @@ import Testing
       }
       let told =
         name == "rf"
-        ? Estimate.digits(each.reduce(0, +) / 4)
+        ? "\(Estimate.digits(each.reduce(0, +) / 4)) on average"
         : "\(Estimate.digits(each[0])) → \(Estimate.digits(each[3]))"
       #expect(page.contains("| \(name) | 1 | \(told) | "), "\(name)")
     }
@@ -203,6 +222,7 @@ import Testing
     for (arguments, text) in [
       (["--rows", "cma"], "there is no row 'cma'"), (["--scale", "huge"], "huge"),
       (["--time-limit", "soon"], "soon"), (["--report", "page.txt"], "page.txt"),
+      (["--rows", ","], "--rows names no row"),
       (["--codec", "nowhere"], "nowhere"), (["--sound-font", "nowhere.sf2"], "nowhere.sf2"),
       (["--report", "no/such/page.md"], "no/such"), (["--output", "/dev/null/x"], "/dev/null/x"),
       (["--results", "/dev/null/x"], "/dev/null/x: cannot create the folder"),

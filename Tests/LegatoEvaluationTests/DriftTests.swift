@@ -186,16 +186,21 @@ private enum Sounds {
     #expect(report.worst == 5 && report.sounds[5] == "seed 5")
     let real = try Sounds.report("real recordings", seeds.map { Sounds.music($0) })
     let study = try DriftStudy(
-      title: "Drift", method: "Eight.", reference: Sounds.reference.get(),
+      title: "Drift", method: "Eight.", reference: Sounds.reference.get(), source: "data/held-out",
       systems: [
         .init(
-          report: report, group: "a", model: "m", codec: "c", settings: .init()),
+          report: report, group: "a", model: "m", weights: "0123456789abcdef01", codec: "c", settings: .init()
+        ),
         .init(
-          report: report, group: "a", model: "n", codec: "c", settings: .init()),
+          report: report, group: "a", model: "n", weights: "f", codec: "c", settings: .init()),
       ],
       real: real,
       reconstructions: [.init(codec: "c", report: real)])
     let text = study.markdown(picture: "drift.svg")
+    let digest = try Sounds.reference.get().embedding.digest.prefix(16)
+    #expect(
+      text.contains("(data/held-out)") && text.contains("SHA-256 0123456789abcdef, codec c)")
+        && text.contains("SHA-256 \(digest)"))
     #expect(text.contains("seed 5") && text.contains("(drift.svg)") && text.contains("## one bad"))
     let group = try #require(study.groups.first)
     #expect(group.models == 2 && abs(group.distance.value / report.distance.frechet.value - 1) < 1e-12)

@@ -4,6 +4,13 @@ import LegatoEvaluation
 import LegatoTensor
 import Testing
 
+extension Estimate {
+  /// Whether the interval holds a value; nil without one.
+  func contains(_ other: Double) -> Bool? {
+    low.flatMap { low in high.map { low <= other && other <= $0 } }
+  }
+}
+
 @Suite struct LogMelAnalyserTests {
   private let engine = CPUEngine(threads: 1)
 

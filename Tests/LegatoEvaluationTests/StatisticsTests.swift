@@ -122,12 +122,12 @@ func normalRows(_ n: Int, _ d: Int, seed: UInt64) -> [Float] {
 @Suite struct MaximumMeanDiscrepancyTests {
   @Test func separatesDistributions() throws {
     let a = normalRows(300, 4, seed: 7)
-    let same = try #require(
-      MaximumMeanDiscrepancy.unbiased(reference: a, normalRows(300, 4, seed: 8), dimension: 4))
+    let discrepancy = try #require(MaximumMeanDiscrepancy(reference: [a], dimension: 4, limit: 1000))
+    let same = try #require(discrepancy.sums([normalRows(300, 4, seed: 8)]).value())
     let shifted = normalRows(300, 4, seed: 8).map { $0 + 1 }
-    let far = try #require(MaximumMeanDiscrepancy.unbiased(reference: a, shifted, dimension: 4))
+    let far = try #require(discrepancy.sums([shifted]).value())
     #expect(abs(same) < 0.01)
     #expect(far > 0.1)
-    #expect(MaximumMeanDiscrepancy.unbiased(reference: [1], [2], dimension: 1) == nil)
+    #expect(MaximumMeanDiscrepancy(reference: [[1]], dimension: 1, limit: 1000) == nil)
   }
 }

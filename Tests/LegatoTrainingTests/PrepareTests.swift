@@ -68,6 +68,21 @@ import Testing
     #expect(Set(list.items.map(\.split)) == [.train, .validation])
   }
 
+  @Test func linkedFoldersAreRead() throws {
+    let fixture = try PrepareFixture()
+    let names = try RecordingList(source: fixture.input).items.map(\.name)
+    let link = fixture.input + "-link"
+    try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: fixture.input)
+    #expect(try RecordingList(source: link).items.map(\.name) == names)
+    #expect(try RecordingList(source: link).items.allSatisfy { $0.path.hasPrefix(link) })
+    // Below the folder, and one that leads back to it.
+    let outer = fixture.input + "-outer"
+    try FileManager.default.createDirectory(atPath: outer, withIntermediateDirectories: true)
+    try FileManager.default.createSymbolicLink(atPath: outer + "/in", withDestinationPath: fixture.input)
+    try FileManager.default.createSymbolicLink(atPath: outer + "/round", withDestinationPath: outer)
+    #expect(try RecordingList(source: outer).items.map(\.name) == names.map { "in/" + $0 })
+  }
+
   @Test func resumingDoesNoWorkAgain() throws {
     let fixture = try PrepareFixture()
     try fixture.addUnusable()

@@ -109,15 +109,27 @@ struct EvaluateSounds: ParsableCommand {
         description.generation = "\(count) seeds from \(seed) on, \(duration) each; \(Self.text(options))"
         description.weights = try package.sha256()
       } else {
+        // What is compared with itself is the same on both sides, and a generator that says one thing twice is not spared.
+        let isReference = RealRecordings.identity(name.path) == RealRecordings.identity(reference)
         candidates.append(
-          try SoundFiles(label: name.label, source: name.path, splits: [], keepsCopies: true))
+          try SoundFiles(
+            label: name.label, source: name.path, splits: isReference ? split : [], keepsCopies: !isReference)
+        )
       }
       described.append(description)
     }
-    let report = try withExtendedLifetime(generated) {
-      let report = try measure(real, candidates, described, style: style)
-      if let output { try write(report, real, candidates, to: output) }
-      return report
+    var warnings: [String] = []
+    let report: SoundReport
+    do {
+      report = try withExtendedLifetime(generated) {
+        let report = try measure(real, candidates, described, style: style, warnings: &warnings)
+        if let output { try write(report, real, candidates, to: output) }
+        return report
+      }
+    } catch {
+      // They may be why it failed.
+      if !(error is ExitCode) { for warning in warnings { StandardError.write("warning: \(warning)\n") } }
+      throw error
     }
     if reporting.json {
       try StandardOutput.json(report)
@@ -129,10 +141,12 @@ struct EvaluateSounds: ParsableCommand {
   }
 
   private func measure(
-    _ real: SoundFiles, _ candidates: [SoundFiles], _ described: [SoundReport.Source], style: ProgressStyle
+    _ real: SoundFiles, _ candidates: [SoundFiles], _ described: [SoundReport.Source], style: ProgressStyle,
+    warnings: inout [String]
   ) throws -> SoundReport {
-    var (reference, warnings) = try real.survey(
+    var (reference, found) = try real.survey(
       SoundReport.Source(label: real.label, source: real.source), threads: threads.value, style: style)
+    warnings += found
     var sources: [SoundReport.Source] = []
     for (files, description) in zip(candidates, described) {
       let (source, found) = try files.survey(description, threads: threads.value, style: style)

@@ -22,7 +22,7 @@ extension SoundFiles {
     let count = chosen.reduce(0) { $0 + $1.count }
     return try zip(sets, chosen).map { set, items in
       SoundReport.Excerpts(
-        label: set.label,
+        label: sets.count { $0.label == set.label } > 1 ? "\(set.label) (\(set.source))" : set.label,
         sounds: try items.map { item in
           let (length, rate) = (try AudioFile.duration(item.path), try AudioFile.info(item.path).sampleRate)
           let seconds = min(10, mostSamples / Double(max(1, count) * rate))

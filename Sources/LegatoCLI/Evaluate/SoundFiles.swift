@@ -134,9 +134,8 @@ struct SoundFiles: Sendable {
   /// Nothing above −60 dBFS.
   static let silence: Float = 1e-3
 
-  /// Which of the sounds are files of another set, too.
+  /// How many of the sounds another set has, too: the same files, or copies of them.
   func common(with other: SoundFiles) -> Int {
-    let known = Set(other.items.map { RealRecordings.identity($0.path) })
-    return items.count { known.contains(RealRecordings.identity($0.path)) }
+    RecordingList.countOfCopies(items.map(\.path), of: other.items.map(\.path))
   }
 }

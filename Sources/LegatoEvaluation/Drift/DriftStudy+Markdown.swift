@@ -8,8 +8,9 @@ extension DriftStudy {
     var lines = [
       "# \(title)", "",
       "\(method) Compared with \(reference.stretches) stretches of \(Estimate.digits(reference.stretchSeconds)) s of "
-        + "\(reference.recordings) real recordings: log-mel patches of 0.96 s on \(reference.components) principal "
-        + "components of theirs (\(Self.percent(reference.explainedVariance)) of the variance); MMD with a Gaussian "
+        + "\(reference.recordings) real recordings (\(reference.source)): log-mel patches of 0.96 s at \(LogMelAnalyser.sampleRate) Hz on "
+        + "\(reference.components) principal components of theirs (\(Self.percent(reference.explainedVariance)) of the variance; "
+        + "SHA-256 \(reference.embedding.prefix(16))); MMD with a Gaussian "
         + "kernel of σ = \(Estimate.digits(reference.bandwidth)), the median distance between real patches.",
       "",
       "![distance from real music by position](\(picture))", "",
@@ -69,7 +70,7 @@ extension DriftStudy {
     let report = system.report
     var lines = [
       "", "## \(report.name)", "",
-      "\(system.model), \(system.settings.summary)\(system.style.map { ", \($0)" } ?? ""), \(report.sounds.count) sounds.",
+      "\(system.model) (weights' SHA-256 \(system.weights.prefix(16)), codec \(system.codec)), \(system.settings.summary)\(system.style.map { ", \($0)" } ?? ""), \(report.sounds.count) sounds.",
       "",
     ]
     lines += table(of: report)

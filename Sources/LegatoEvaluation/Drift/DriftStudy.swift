@@ -5,8 +5,12 @@ public struct DriftStudy: Sendable, Codable {
   /// What everything was compared with.
   public struct Reference: Sendable, Codable {
     public var recordings: Int
+    /// Folder or manifest.
+    public var source: String
     public var stretches: Int
     public var stretchSeconds: Double
+    /// SHA-256 of the embedding that was fitted on them.
+    public var embedding: String
     public var components: Int
     public var explainedVariance: Double
     /// σ of the discrepancy's Gaussian kernel: the median distance between real patches.
@@ -14,14 +18,16 @@ public struct DriftStudy: Sendable, Codable {
     public var spreads: [DriftMeasure: DriftSpread]
 
     enum CodingKeys: String, CodingKey {
-      case recordings, stretches, components, spreads
+      case recordings, source, stretches, embedding, components, spreads
       case stretchSeconds = "stretch_seconds"
       case explainedVariance = "explained_variance"
       case bandwidth = "mmd_bandwidth"
     }
 
-    init(_ reference: DriftReference) {
+    init(_ reference: DriftReference, source: String) {
+      self.source = source
       recordings = reference.recordings.count
+      embedding = reference.embedding.digest
       stretches = reference.stretches
       stretchSeconds = reference.stretchSeconds
       components = reference.embedding.dimension
@@ -38,6 +44,8 @@ public struct DriftStudy: Sendable, Codable {
     public var group: String
     /// Of its model package.
     public var model: String
+    /// SHA-256 of its weights.
+    public var weights: String
     /// Which real recordings, reconstructed by its codec, it is measured beside.
     public var codec: String
     /// How it generated.
@@ -48,14 +56,15 @@ public struct DriftStudy: Sendable, Codable {
     public var ratio: Estimate?
 
     enum CodingKeys: String, CodingKey {
-      case report, group, model, codec, settings, style, ratio
+      case report, group, model, weights, codec, settings, style, ratio
     }
 
     public init(
-      report: DriftReport, group: String, model: String, codec: String, settings: GenerationDefaults,
-      style: String? = nil
+      report: DriftReport, group: String, model: String, weights: String, codec: String,
+      settings: GenerationDefaults, style: String? = nil
     ) {
       (self.report, self.group, self.model, self.codec) = (report, group, model, codec)
+      self.weights = weights
       (self.settings, self.style) = (settings, style)
     }
   }
@@ -111,13 +120,14 @@ public struct DriftStudy: Sendable, Codable {
   public var groups: [Group]
   public var warnings: [String]
 
+  /// - Parameter source: folder or manifest of the reference's recordings.
   public init(
-    title: String, method: String, reference: DriftReference, latents: LatentReference? = nil,
+    title: String, method: String, reference: DriftReference, source: String, latents: LatentReference? = nil,
     systems: [System], real: DriftReport, reconstructions: [Reconstruction], warnings: [String] = []
   ) {
     (self.title, self.method) = (title, method)
     (self.real, self.reconstructions) = (real, reconstructions)
-    self.reference = Reference(reference)
+    self.reference = Reference(reference, source: source)
     self.systems = systems.map { system in
       var system = system
       system.ratio = reconstructions.first { $0.codec == system.codec }.flatMap {

@@ -18,7 +18,7 @@ extension MetricTable {
       if let fit = entry.fit?.explained { value += ", R² \(Estimate.digits(fit))" }
       if let deviation = entry.deviation { value += ", deviation \(Estimate.digits(deviation))" }
       return [
-        entry.label, value, entry.halves?.map(Estimate.digits).joined(separator: " and ") ?? "–",
+        entry.name, value, entry.halves?.map(Estimate.digits).joined(separator: " and ") ?? "–",
         entry.real.map { Estimate.spread(of: $0.values) } ?? "–",
         entry.real.map { Estimate.spread(of: $0.candidate) } ?? "–", "\(entry.count.pieces)",
         "\(entry.count.rows)",
@@ -41,7 +41,14 @@ extension MetricTable {
 
   /// What is to be known of single rows, and of what they are set beside.
   var remarks: [String] {
-    var remarks = entries.flatMap { entry in entry.warnings.map { "\(entry.label): \($0)" } }
+    var remarks = entries.flatMap { entry in entry.warnings.map { "\(entry.name): \($0)" } }
+    // Where no mean over trainings can be seen, and some would look for it.
+    for label in Set(entries.filter(\.isOneOfSeveral).map(\.label)).sorted()
+    where !groups.contains(where: { $0.label == label }) {
+      remarks.append(
+        "\(label): no mean over its trainings, which have other counts of sounds or vectors and stand in tables of their own"
+      )
+    }
     for entry in entries {
       guard let real = entry.real, metric != .divergence else { continue }
       let remark =

@@ -27,6 +27,8 @@ public struct MetricTable: Sendable, Codable {
     public var label: String
     /// Folder, manifest or package.
     public var source: String
+    /// Whether other candidates have its label.
+    public var isOneOfSeveral = false
     public var count: Count
     /// With the interval of the jackknife over sounds.
     public var value: Estimate
@@ -38,6 +40,14 @@ public struct MetricTable: Sendable, Codable {
     /// Of ``SoundMetric/inception``, over splits.
     public var deviation: Double?
     public var warnings: [String] = []
+
+    enum CodingKeys: String, CodingKey {
+      case label, source, count, value, halves, real, fit, deviation, warnings
+      case isOneOfSeveral = "one_of_several"
+    }
+
+    /// The label, and the source where the label alone would not tell which it is.
+    var name: String { isOneOfSeveral ? "\(label) (\(source))" : label }
   }
 
   /// Candidates of one label: models that differ in their training's seed alone.

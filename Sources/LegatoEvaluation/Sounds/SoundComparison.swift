@@ -81,6 +81,7 @@ public struct SoundComparison {
             "the reference has \(reference.pieces.count) sound\(reference.pieces.count == 1 ? "" : "s"), too few to say what "
               + "real sounds reach against real ones")
         }
+        entry.isOneOfSeveral = candidates.count { $0.label == candidate.label } > 1
         entries[metric, default: []].append(entry)
       }
       measured()
@@ -145,6 +146,9 @@ public struct SoundComparison {
             self.kernel.distance(half.pieces.map { set.pieces[$0].embedded.rows })?.value
           }
         }
+        if kernel.value < 0 {
+          $0.warnings.append("the distance is negative: at these counts nothing tells both sets apart")
+        }
         if self.kernel.bandwidth == 0 {
           $0.warnings.append("more than half of the reference's vectors are alike; the kernel has no width")
         }
@@ -168,15 +172,19 @@ public struct SoundComparison {
   ) {
     let targets = Dictionary(
       reference.pieces.map { ($0.name, $0.embedded.logits) }, uniquingKeysWith: { first, _ in first })
+    // Of several sounds of one name the first has the partner: pairs are independent samples.
+    var paired: Set<String> = []
     let pairs = set.pieces.compactMap { piece in
-      targets[piece.name].map { (target: $0, generated: piece.embedded.logits) }
+      targets[piece.name].flatMap {
+        paired.insert(piece.name).inserted ? (target: $0, generated: piece.embedded.logits) : nil
+      }
     }
     if let divergence = KLDivergence.mean(pairs) {
       add(.divergence, divergence) {
         $0.count.pieces = pairs.count
         if pairs.count < set.pieces.count {
           $0.warnings.append(
-            "\(set.pieces.count - pairs.count) of \(set.pieces.count) sounds have no partner of their name in the reference"
+            "\(set.pieces.count - pairs.count) of \(set.pieces.count) sounds have no partner of their name in the reference to themselves"
           )
         }
       }
@@ -205,6 +213,11 @@ public struct SoundComparison {
     var warnings: [String] = []
     if fit.value < 0 {
       warnings.append("the extrapolated distance is negative: at these counts nothing tells both sets apart")
+    }
+    if let explained = fit.explained, explained < 0.5 {
+      warnings.append(
+        "the distances of parts are hardly a line in 1/n (R² \(Estimate.digits(explained))); give more sounds"
+      )
     }
     if let smallest = fit.points.first?.samples, smallest <= dimension {
       warnings.append(

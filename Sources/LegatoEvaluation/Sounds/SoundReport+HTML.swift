@@ -102,7 +102,7 @@ extension MetricTable {
       let color = Chart.colors[index % Chart.colors.count]
       let end = x.max() ?? 0
       return [
-        .init(entry.label, x: x, y: fit.points.map(\.value), mark: .points, color: color),
+        .init(entry.name, x: x, y: fit.points.map(\.value), mark: .points, color: color),
         .init("", x: [0, end], y: [fit.value, fit.value + fit.slope * end], color: color, isDashed: true),
       ]
     }

@@ -93,6 +93,7 @@ public struct Estimate: Sendable, Codable, Hashable {
   public init(positive value: Double, leavingOneOut: [Double]) {
     guard value > 0, leavingOneOut.allSatisfy({ $0 > 0 }) else {
       self.init(value, leavingOneOut: leavingOneOut)
+      low = low.map { max(0, $0) }
       return
     }
     let logarithm = Estimate(
@@ -103,11 +104,6 @@ public struct Estimate: Sendable, Codable, Hashable {
     (standardError, freedom) = (logarithm.standardError.map { $0 * value }, logarithm.freedom)
   }
 
-  /// Whether the interval holds a value; nil without one.
-  public func contains(_ other: Double) -> Bool? {
-    guard let low, let high else { return nil }
-    return low <= other && other <= high
-  }
 }
 
 /// Elementary statistics.

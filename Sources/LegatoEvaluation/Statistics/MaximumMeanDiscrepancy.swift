@@ -41,14 +41,6 @@ public struct MaximumMeanDiscrepancy: Sendable {
     within = Self.within(rows, dimension, scale)
   }
 
-  /// Rows of one set against those of the reference, each as one unit; nil for fewer than two rows.
-  public static func unbiased(reference: [Float], _ other: [Float], dimension: Int, limit: Int = 1000)
-    -> Double?
-  {
-    MaximumMeanDiscrepancy(reference: [reference], dimension: dimension, limit: limit)?
-      .sums([other], limit: limit).value()
-  }
-
   /// Compares units with the reference once, for any choice of units afterwards.
   public func sums(_ units: [[Float]], limit: Int = 2000) -> Sums {
     let rows = Self.thinned(units, dimension, limit)

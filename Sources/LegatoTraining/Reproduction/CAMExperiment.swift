@@ -16,7 +16,7 @@ public struct CAMExperiment: Sendable {
     /// Whether it has as many training seeds as the scale allows, or one.
     var isDeciding = false
     /// Whether it draws one latent after the other, so that there is something that may drift.
-    var streams = true
+    public internal(set) var streams = true
   }
 
   /// CAM and what it is compared with. "MAR with rectified flow" of the paper is here `plain`: raster order, a causal backbone, a flow for a

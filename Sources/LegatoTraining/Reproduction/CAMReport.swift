@@ -29,13 +29,14 @@ public struct CAMReport: Sendable {
       # CAM against its baselines, \(experiment.scale.rawValue)
       \(smoke)
       `legato reproduce cam --scale \(experiment.scale.rawValue)`: every row is a model of one backbone on the same \(number(experiment.hours.training)) hours of \(experiment.instruments.text) (`legato corpus`; nine tenths of them to learn from),
-      with as many updates, each at the temperature and context noise of the least distance (or, where that is not the less on other seeds, of the start) in \(experiment.tuning.trials) trials of \(experiment.tuning.count) seeds and \(number(experiment.tuning.seconds)) s, on the training's music and not what is measured with (systems of more steps than \(experiment.tuning.mostSteps) with these, in the search and when they play: a temperature is of its steps). Each plays \(number(seconds)) s from \(count) seeds. Distances
+      with as many updates, each at the temperature and context noise (where it has one) of the least distance (or, where that is not the less on other seeds, of the start) in at most \(experiment.tuning.trials) trials of \(experiment.tuning.count) seeds and \(number(experiment.tuning.seconds)) s, on the training's music and not what is measured with (systems of more steps than \(experiment.tuning.mostSteps) with these, in the search and when they play: a temperature is of its steps). Each plays \(number(seconds)) s from \(count) seeds. Distances
       are Fréchet distances of log-mel patches from recordings that no training saw, as the codec gives them back: of the first \(number(stretch)) s of all seeds together, and of the last whole stretch of as many\(bounds). The last is **FADacc** as Legato
-      defines it; it is not the paper's, whose definition is not published. Latents: the same of the codec's latents, which know nothing of patches. With several training seeds: geometric mean and 95 % interval (Student, of logarithms); with one: interval over its streams (jackknife), which knows nothing of another training and is not to be held against the other kind.\(counts)
+      defines it; it is not the paper's, whose definition is not published. Latents: the same of the codec's latents, which know nothing of patches.\(counts)
 
-      \(table)
-
-      \(real)\(plot(picture))
+      \(tables)
+      \(real)
+      \(material)
+      \(plot(picture))
       ## What the streams are
 
       \(streams)
@@ -43,27 +44,51 @@ public struct CAMReport: Sendable {
       ## Settings
 
       \(settings)
+
+      ## Losses
+
+      \(losses)
       \(missing)\(warnings)
       """
   }
 
   private func number(_ value: Double) -> String { String(format: "%g", value) }
 
-  private var table: String {
+  /// By the kind of interval, which are not to be held against each other; sequences that know nothing of each other have no first and no
+  /// last stretch, and no place among them.
+  private var tables: String {
+    let streams = rows.filter(\.row.streams)
+    let parts = [
+      (
+        "Several trainings: geometric mean and 95 % interval (Student, of logarithms) over training seeds.",
+        streams.filter { $0.results.count > 1 }
+      ),
+      (
+        "One training: 95 % interval over its streams (jackknife), which knows nothing of another training.",
+        streams.filter { $0.results.count == 1 }
+      ),
+    ]
+    var text = ""
+    for (title, rows) in parts where !rows.isEmpty { text += "\(title)\n\n\(table(rows))\n\n" }
+    for (row, results) in rows where !row.streams {
+      func mean(_ values: [Double]) -> String { Estimate(geometricMeanOf: values)?.text ?? "–" }
+      let distance = mean(results.compactMap { $0.average?.value })
+      let latents = mean(results.compactMap { $0.averageLatents?.value })
+      text +=
+        "\(row.text): \(distance), of latents \(latents); mean over all stretches, since no stretch comes after another.\n\n"
+    }
+    return text
+  }
+
+  private func table(_ rows: [(row: CAMExperiment.Row, results: [CAMResult])]) -> String {
     let head = """
       | system | training seeds | first | last: FADacc | last ÷ first | latents, first | latents, last | stretches like real music |
       |---|---|---|---|---|---|---|---|
       """
     let lines = rows.map { row, results in
-      // Over training seeds; of one seed, over its streams.
       func mean(_ value: (CAMResult) -> Estimate?) -> String {
         let found = results.compactMap(value)
         return (found.count == 1 ? found[0] : Estimate(geometricMeanOf: found.map(\.value)))?.text ?? ""
-      }
-      // Sequences that know nothing of each other have no first and no last: all of them are one distance.
-      guard row.streams else {
-        return
-          "| \(row.text) | \(results.count) | \(mean(\.average)) | not applicable | | \(mean(\.averageLatents)) | not applicable | |"
       }
       let stretches = results.reduce(0) { $0 + $1.report.stretches.count }
       let inside = results.reduce(0) { $0 + $1.report.distanceStretchesInside }
@@ -110,6 +135,12 @@ public struct CAMReport: Sendable {
         "That group through the codes of the discrete system and back, without a model: \(mean.text).")
     }
     return lines.joined(separator: "\n") + "\n"
+  }
+
+  private var material: String {
+    let material = outcome.material
+    return
+      "Measured on latents \(material.heldOut.prefix(16)), trained on \(material.training.prefix(16)), decoded by the codec \(material.codec.prefix(16)), in patches \(material.embedding.prefix(16)) (fingerprints and SHA-256): another page's distances compare with these where all but the last are the same, and the last nearly is (it differs by rounding between processors)."
   }
 
   /// A pooled distance is led by its worst streams, and blind to what patches do not show.
@@ -160,29 +191,49 @@ public struct CAMReport: Sendable {
 
   private var settings: String {
     let head = """
-      | system | seed | first → last | parameters | updates | temperature, context noise, steps | held-out loss, clean and noised | minutes: training, settings, playing |
+      | system | seed | first → last | parameters | updates | temperature, context noise, steps | minutes: training, settings, playing | hardware |
       |---|---|---|---|---|---|---|---|
       """
     let lines = rows.flatMap { row, results in
       results.sorted { $0.seed < $1.seed }.map { result in
-        let losses = ["validation_loss", "validation_noised"].compactMap { result.losses[$0] }
-          .map(Estimate.digits).joined(separator: ", ")
         func minutes(_ seconds: Double) -> String { Estimate.digits(seconds / 60) }
         let training = result.seconds.training.map(minutes) ?? "shared"
         let parameters = String(format: "%.2f M", Double(result.parameters) / 1e6)
         let played = result.settings
         let hasSteps = (try? experiment.model(row))?.sampler.kind.hasSteps ?? true
-        let distances = (row.streams ? [result.first, result.last] : [result.average]).map {
-          $0.map { Estimate.digits($0.value) } ?? ""
-        }.joined(separator: " → ")
+        func distance(_ value: Estimate?) -> String { value.map { Estimate.digits($0.value) } ?? "–" }
+        let distances =
+          row.streams
+          ? "\(distance(result.first)) → \(distance(result.last))" : "\(distance(result.average)) on average"
         return "| \(row.name) | \(result.seed) | \(distances) | \(parameters) | \(result.updates) | "
-          + "\(played.temperature), \(played.contextNoise)\(hasSteps ? ", \(played.steps)" : "") | \(losses) | "
-          + "\(training), \(minutes(result.seconds.tuning)), \(minutes(result.seconds.measuring)) |"
+          + "\(played.temperature), \(played.contextNoise)\(hasSteps ? ", \(played.steps)" : "") | "
+          + "\(training), \(minutes(result.seconds.tuning)), \(minutes(result.seconds.measuring)) | \(result.hardware) |"
       }
     }
-    let hardware = Set(outcome.results.map(\.hardware)).sorted().joined(separator: "; ")
     return ([head] + lines).joined(separator: "\n")
-      + "\n\nMinutes are wall time, of whatever else the machine did, too. Losses are those of each row's own objective: compare them within one. Hardware: \(hardware)."
+      + "\n\nMinutes are wall time, of whatever else the machine did, too."
+  }
+
+  /// A line for each objective: figures of two do not compare.
+  private var losses: String {
+    var lines: [(name: String, text: String)] = []
+    for (row, results) in rows {
+      guard let model = try? experiment.model(row) else { continue }
+      let name =
+        row.streams ? model.sampler.kind.lossText : "\(model.sampler.kind.lossText), of whole sequences"
+      for result in results.sorted(by: { $0.seed < $1.seed }) {
+        let values = ["validation_loss", "validation_noised"].compactMap { result.losses[$0] }
+        let text = "\(row.name) \(result.seed): \(values.map(Estimate.digits).joined(separator: ", "))"
+        if let index = lines.firstIndex(where: { $0.name == name }) {
+          lines[index].text += "; " + text
+        } else {
+          lines.append((name, text))
+        }
+      }
+    }
+    return
+      (["Held out, after a clean past and after one as noised as in training, by row and seed:", ""]
+      + lines.map { "- \($0.name): \($0.text)" }).joined(separator: "\n")
   }
 
   private var missing: String {
@@ -223,5 +274,18 @@ public struct CAMReport: Sendable {
       yLabel: "Fréchet distance of log-mel patches", series: series)
     chart.yScale = .logarithmic
     return chart
+  }
+}
+
+extension SamplerKind {
+  /// What its training's loss is, and in what unit.
+  fileprivate var lossText: String {
+    switch self {
+    case .flow: "mean squared error of a flow's velocity"
+    case .flowMap: "the same of a flow map, with its distillation"
+    case .diffusion: "mean squared error of a diffusion's noise"
+    case .mixture: "negative log-likelihood of a mixture, nats a dimension"
+    case .codes: "cross-entropy of codes, nats a code"
+    }
   }
 }

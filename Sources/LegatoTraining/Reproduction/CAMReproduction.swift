@@ -44,7 +44,18 @@ public struct CAMReproduction: Sendable {
     public var real: DriftReport
     /// Mean distance of stretches that all of these recordings have: before the codec, as it gives them back, and of latents.
     public var recorded: (before: Double, after: Double, latents: Double)?
+    public var material: Material
     public var warnings: [String]
+
+    /// What was trained on and measured with: two pages compare where these are the same.
+    public struct Material: Sendable {
+      /// Fingerprints of the latents.
+      public var training: String
+      public var heldOut: String
+      /// SHA-256 of the codec's weights, and of the patches' embedding, which is fitted on held-out music.
+      public var codec: String
+      public var embedding: String
+    }
   }
 
   private struct Job {
@@ -94,7 +105,10 @@ public struct CAMReproduction: Sendable {
     let real = try RealMusic(
       heldOut, codec: codec, experiment: experiment, threads: threads, style: style)
     // The latents' fingerprint knows the encoder alone, and what plays is heard through the decoder.
-    let measured = [heldOut.fingerprint, try codec.sha256()]
+    let material = Outcome.Material(
+      training: data.fingerprint, heldOut: heldOut.fingerprint, codec: try codec.sha256(),
+      embedding: real.reference.embedding.digest)
+    let measured = [material.heldOut, material.codec]
     var failures: [String: String] = [:]
     // The others are worth having: a row that diverges would do so every time.
     func keepsGoing(_ job: Job, _ body: () throws -> Void) {
@@ -141,7 +155,9 @@ public struct CAMReproduction: Sendable {
     }
     return Outcome(
       results: results, missing: missing, failures: jobs.compactMap { failures[$0.name] }, real: real.control,
-      recorded: real.recorded, warnings: real.reference.warnings)
+      recorded: real.recorded, material: material,
+      // Pieces are as long as what plays.
+      warnings: real.reference.warnings.filter { !$0.contains("less than six minutes") })
   }
 
   // MARK: Data

@@ -50,6 +50,21 @@ extension RecordingList {
     return CRC32C.checksum([UInt8](block))
   }
 
+  /// How many files of some have the bytes of one of others.
+  public static func countOfCopies(_ paths: [String], of others: [String]) -> Int {
+    func keyed(_ path: String) -> Key? {
+      guard let size = RecordingIdentity(of: path, named: path)?.size,
+        let sum = middle(of: path, size: size)
+      else { return nil }
+      return Key(size: size, middle: sum)
+    }
+    var known: [Key: [String]] = [:]
+    for path in others { if let key = keyed(path) { known[key, default: []].append(path) } }
+    return paths.count { path in
+      keyed(path).flatMap { known[$0] }?.contains { $0 == path || holdTheSame($0, path) } ?? false
+    }
+  }
+
   private static func holdTheSame(_ a: String, _ b: String) -> Bool {
     guard let first = FileHandle(forReadingAtPath: a), let second = FileHandle(forReadingAtPath: b) else {
       return false

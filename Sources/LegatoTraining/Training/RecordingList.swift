@@ -88,18 +88,30 @@ public struct RecordingList: Sendable {
   }
 
   private mutating func list(folder: String, validationShare: Double) {
-    let names = (FileManager.default.enumerator(atPath: folder)?.compactMap { $0 as? String } ?? [])
-      .filter {
-        Self.extensions.contains(($0 as NSString).pathExtension.lowercased())
-          && !$0.split(separator: "/").contains { $0.hasPrefix(".") }
-      }
-      .sorted()
-    items = names.map { name in
+    items = Self.names(in: folder).sorted().map { name in
       // By a hash of the name: a file keeps its split when others come and go.
       let draw = Double(RandomStream(seed: 0, name: name).uniform(1)[0])
       return Item(
         path: folder + "/" + name, name: name, split: draw < validationShare ? .validation : .train,
         labels: [:])
+    }
+  }
+
+  /// Names below a folder of what may be recordings, through links too; what is hidden is left out.
+  ///
+  /// - Parameter above: folders that lead here, so that a link to one of them ends.
+  private static func names(in folder: String, above: Set<String> = []) -> [String] {
+    let own = URL(fileURLWithPath: folder).resolvingSymlinksInPath().path
+    guard !above.contains(own), let names = try? FileManager.default.contentsOfDirectory(atPath: own) else {
+      return []
+    }
+    return names.filter { !$0.hasPrefix(".") }.flatMap { name in
+      var isFolder: ObjCBool = false
+      let exists = FileManager.default.fileExists(atPath: "\(own)/\(name)", isDirectory: &isFolder)
+      if exists, isFolder.boolValue {
+        return Self.names(in: "\(own)/\(name)", above: above.union([own])).map { "\(name)/\($0)" }
+      }
+      return extensions.contains((name as NSString).pathExtension.lowercased()) ? [name] : []
     }
   }
 

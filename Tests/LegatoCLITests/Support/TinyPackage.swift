@@ -6,14 +6,16 @@ import LegatoTensor
 
 /// A model package of random weights at the size of tests: noise, but a whole package.
 enum TinyPackage {
-  static func write(to path: String, seed: UInt64 = 1) throws {
+  /// - Parameter window: latents that the model reads at once; nil for the preset's.
+  static func write(to path: String, seed: UInt64 = 1, window: Int? = nil) throws {
     let scratch = path + "-codec"
     defer { try? FileManager.default.removeItem(atPath: scratch) }
     try writeCodec(to: scratch, seed: seed)
     let codec = try CodecPackage(path: scratch)
-    guard let sizes = ContinuousModelConfiguration.preset("tiny") else {
+    guard var sizes = ContinuousModelConfiguration.preset("tiny") else {
       throw CocoaError(.featureUnsupported)
     }
+    if let window { sizes.backbone.window = window }
     var configuration = ModelConfigurationFile(name: "tiny-noise", licence: "CC0-1.0", model: sizes)
     configuration.training = TrainingRecord(
       data: "none: random weights", steps: 0, seconds: 0, hardware: "none", losses: ["flow": 1.25],
