@@ -57,7 +57,7 @@ public struct CAMExperiment: Sendable {
       settings: ["model.transform.kind=vp-noise"]),
     Row(
       name: "short-context",
-      text: "the same, and the last ten latents read without noise by one layer more (CALM)",
+      text: "variance-preserving noise, and the last ten latents read without noise by one layer more (CALM)",
       settings: ["model.transform.kind=vp-noise", "model.short_context.window=10"]),
     Row(
       name: "replacement", text: "Gaussian replacement (AudioMNTP, ablation D)",
