@@ -325,6 +325,11 @@ private func failure(_ bytes: [UInt8]) throws -> SafetensorsError? {
     #expect(Set(scratch.contents) == ["plain", "taken"])
     let full = SystemCallError("write", path: "/x", code: ENOSPC)
     #expect(SafetensorsError.write(full).description.contains("Free some disk space"))
+    let taken = SystemCallError("create the folder", path: "/x", code: EEXIST)
+    #expect(
+      taken.description
+        == "/x: cannot create the folder: a file of this name is there. Move it away, or choose another path."
+    )
   }
 }
 

@@ -174,7 +174,7 @@ public struct CAMReport: Sendable {
         mended: row.streams ? "\(recoveries)" + (failures > 0 ? ", \(failures) in vain" : "") : "")
     }
     return """
-      A stream by itself, all of its stretches: the Fréchet distance of the median one and of the farthest; how many are lost, farther than \(number(Self.lostFactor)) times the median real recording (a whole one, of up to \(number(experiment.maximumMinutes)) minutes); and how often a stream went back to a good state, since what it drew was beyond all music. Then the share of stretches outside of what 90 % of real ones have, in what a distance of patches does not tell. Of several training seeds: mean, and in brackets the least and the most of them.
+      A stream by itself, all of its stretches: the Fréchet distance of the median one and of the farthest; how many are lost, farther than \(number(Self.lostFactor)) times the median real recording (a whole one, of up to \(number(experiment.maximumMinutes)) minutes, which keeps one style and so may lie farther from all music than a blurred stream); and how often a stream went back to a good state, since what it drew was beyond all music. Then the share of stretches outside of what 90 % of real ones have, in what a distance of patches does not tell. Of several training seeds: mean, and in brackets the least and the most of them.
 
       | system | median stream | farthest | lost | went back | \(measures.map(\.label).map { $0.prefix { $0 != "," } }.joined(separator: " | ")) |
       |---\(String(repeating: "|---", count: measures.count + 4))|
