@@ -124,6 +124,9 @@ struct Drift: ParsableCommand {
     let search = ProgressLine("search for copies", total: bank.count, unit: "recording", style: style)
     let reference = try DriftReference(measured, training: bank, engine: engine) { search.update($0) }
     search.finish()
+    // Before what takes hours.
+    let found = real.warnings + (try warnings(real, measured, settings))
+    if !reporting.quiet { for warning in found { StandardError.write("warning: \(warning)\n") } }
     let long = measured.filter { $0.stretches > 0 }
     // As many real recordings as there are seeds: against the others, and through the codec.
     let chosen = Self.longEnough(
@@ -140,10 +143,11 @@ struct Drift: ParsableCommand {
       method: count == 1
         ? "One sound of \(duration), seed \(seed)."
         : "\(count) seeds from \(seed) on, \(duration) each, made in one go.",
-      reference: reference, source: recordings, latents: realLatents, systems: systems, real: control,
-      reconstructions: reconstructions,
-      warnings: real.warnings + (try warnings(real, measured, settings)))
-    try write(study)
+      reference: reference,
+      source: ([recordings] + split.map(\.rawValue)).joined(separator: ", "),
+      latents: realLatents, systems: systems, real: control, reconstructions: reconstructions, warnings: found
+    )
+    try write(study, told: found)
     try writeWorst(study, settings)
   }
 
@@ -202,11 +206,12 @@ struct Drift: ParsableCommand {
   private func systems(
     _ settings: [DriftSetting], reference: DriftReference, latents: LatentReference?, engine: CPUEngine
   ) throws -> [DriftStudy.System] {
+    let weights = try settings.map { try $0.package.sha256() }
     let progress = SharedProgress(
       "generate", total: Double(settings.count * count) * seconds, unit: "second",
       style: reporting.loggedProgress)
     defer { progress.finish() }
-    return try settings.map { setting in
+    return try zip(settings, weights).map { setting, weights in
       let rollouts = try MeasuredRollout.all(
         of: setting.package, try (0..<count).map { try setting.options(seed: seed + UInt64($0)) },
         seconds: seconds, stretch: bin, keepsLatents: latents != nil, threads: threads.value,
@@ -217,7 +222,7 @@ struct Drift: ParsableCommand {
         latentRate: setting.package.codec.codec.frameRate)
       return DriftStudy.System(
         report: try DriftReport(system, reference: reference, latents: latents, engine: engine),
-        group: setting.group, model: setting.package.path, weights: try setting.package.sha256(),
+        group: setting.group, model: setting.package.path, weights: weights,
         codec: setting.package.codec.hash,
         settings: setting.generation, style: setting.styleText)
     }
@@ -237,7 +242,7 @@ struct Drift: ParsableCommand {
     }
     let rates = Set(try real.items.map { try AudioFile.info($0.path).sampleRate }).sorted()
     let own = Set(settings.map(\.package.codec.codec.sampleRate)).sorted()
-    if rates != own {
+    if rates != own, let lowest = (rates + own).min(), lowest < 2 * Int(LogMelAnalyser.highest) {
       func text(_ rates: [Int]) -> String { rates.map(String.init).joined(separator: ", ") }
       warnings.append(
         "real recordings have \(text(rates)) Hz, and what is generated has \(text(own)) Hz; a lower rate lacks high frequencies"
@@ -247,7 +252,7 @@ struct Drift: ParsableCommand {
       let codec = setting.package.codec.codec
       let window = Double(setting.package.model.configuration.backbone.window) / codec.frameRate
       let warning =
-        "\(setting.label) reads \(Estimate.digits(window)) s at once; generations of \(duration) are not several times as long, and show no drift"
+        "\(setting.label) reads \(Estimate.digits(window)) s back in each of its layers; generations of \(duration) are not several times as long, and show no drift"
       if seconds < 3 * window, !warnings.contains(warning) { warnings.append(warning) }
     }
     return warnings
@@ -256,7 +261,8 @@ struct Drift: ParsableCommand {
   /// dBFS.
   private static let silence = -60.0
 
-  private func write(_ study: DriftStudy) throws {
+  /// - Parameter told: warnings that were written before.
+  private func write(_ study: DriftStudy, told: [String]) throws {
     let picture = output + ".svg"
     try study.picture().write(to: picture)
     try DurableFile.write(Array((JSONLine.text(study) + "\n").utf8), to: output + ".json")
@@ -265,7 +271,9 @@ struct Drift: ParsableCommand {
     if reporting.json {
       for system in study.systems { try StandardOutput.json(system) }
     } else if !reporting.quiet {
-      for warning in study.warnings { StandardError.write("warning: \(warning)\n") }
+      for warning in study.warnings where !told.contains(warning) {
+        StandardError.write("warning: \(warning)\n")
+      }
       for system in study.systems { try StandardOutput.line(study.summary(of: system)) }
       try StandardOutput.line("\(output).md\n\(output).svg\n\(output).json")
     }

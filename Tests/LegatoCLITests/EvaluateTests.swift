@@ -91,7 +91,7 @@ import Testing
     let uneven = try legato(
       "--reference", "real", "--candidate", "x=near", "--candidate", "x=real/1.wav", "--candidate", "near")
     try #require(uneven.status == 0, "\(uneven.error)")
-    for part in ["x (near) ", "x (real/1.wav) ", "x: no mean over its trainings", "\nnear "] {
+    for part in ["x (near) ", "x (real/1.wav) ", "x: no mean over all its trainings", "\nnear "] {
       #expect(uneven.text.contains(part), "\(part): \(uneven.text)")
     }
     // Few sounds of a package and many of a folder are not in one column.

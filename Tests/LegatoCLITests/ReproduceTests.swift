@@ -80,6 +80,7 @@ import Testing
         ["cam", "plain", "cam-half", "vp-noise", "replacement"]
       ),
       ("- mean squared error of a flow's velocity, of whole sequences: ", ["rf"]),
+      ("- mean squared error of a flow map's velocity, with its distillation: ", ["one-step"]),
       ("- mean squared error of a diffusion's noise: ", ["mar"]),
       ("- negative log-likelihood of a mixture, nats a dimension: ", ["givt", "givt-noise"]),
       ("- cross-entropy of codes, nats a code: ", ["codes"]),

@@ -67,6 +67,8 @@ extension Estimate {
     #expect(abs(single.value - 3) < 1e-12 && single.low == nil)
     #expect(
       Estimate(geometricMeanOf: [-1, 3]) == Estimate(meanOf: [-1, 3]) && Estimate(geometricMeanOf: []) == nil)
+    // A distance to oneself is at 0, and so is its interval's end.
+    #expect(Estimate(positive: 0, leavingOneOut: [0, 1, 2]).low == 0)
     // A quotient of two figures of two samples each: relative errors 0.1 and 0, one degree of freedom.
     let quotient = try #require(
       Estimate(

@@ -81,6 +81,15 @@ import Testing
     try FileManager.default.createSymbolicLink(atPath: outer + "/in", withDestinationPath: fixture.input)
     try FileManager.default.createSymbolicLink(atPath: outer + "/round", withDestinationPath: outer)
     #expect(try RecordingList(source: outer).items.map(\.name) == names.map { "in/" + $0 })
+    // Two ways to one folder are one folder, and links change no names of what was there.
+    try FileManager.default.createSymbolicLink(atPath: outer + "/again", withDestinationPath: fixture.input)
+    #expect(
+      try RecordingList(source: outer, keepsCopies: true).items.map(\.name) == names.map { "again/" + $0 })
+    let sub = try #require(
+      names.first { $0.contains("/") }.map { ($0 as NSString).deletingLastPathComponent })
+    try FileManager.default.createSymbolicLink(
+      atPath: fixture.input + "/a-link", withDestinationPath: fixture.input + "/" + sub)
+    #expect(try RecordingList(source: fixture.input, keepsCopies: true).items.map(\.name) == names)
   }
 
   @Test func resumingDoesNoWorkAgain() throws {

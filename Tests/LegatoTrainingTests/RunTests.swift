@@ -1,4 +1,5 @@
 import Foundation
+import Synchronization
 import Testing
 
 @testable import LegatoTraining
@@ -285,7 +286,8 @@ private func names(_ path: String) throws -> [String] {
         Self.send(signal)
         #expect(StopSignal.isRequested && StopSignal.exitCode == code)
       }
-      // The same Ctrl-C twice, as launchers pass it on, does not end the process.
+      // The same Ctrl-C twice, as launchers pass it on, does not end the process; a busy machine may take a while for it.
+      StopSignal.sameWithin.store(60_000, ordering: .relaxed)
       StopSignal.reset()
       Self.send(SIGINT)
       Self.send(SIGINT)

@@ -111,6 +111,7 @@ struct EvaluateSounds: ParsableCommand {
       } else {
         // What is compared with itself is the same on both sides, and a generator that says one thing twice is not spared.
         let isReference = RealRecordings.identity(name.path) == RealRecordings.identity(reference)
+        if isReference { description.splits = split.map(\.rawValue) }
         candidates.append(
           try SoundFiles(
             label: name.label, source: name.path, splits: isReference ? split : [], keepsCopies: !isReference)

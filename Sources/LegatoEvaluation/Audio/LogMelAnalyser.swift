@@ -11,6 +11,8 @@ public final class LogMelAnalyser {
   /// Hz. Sound at another rate is resampled first.
   public static let sampleRate = 48_000
   public static let bands = 64
+  /// Hz: what lies above is not heard.
+  public static let highest = 12_000.0
   /// Frames a second.
   public static let frameRate = 12.5
   /// Samples of one frame.
@@ -32,7 +34,7 @@ public final class LogMelAnalyser {
     self.engine = engine
     filters = engine.tensor(
       Spectral.melFilters(
-        bands: Self.bands, size: Self.size, sampleRate: Self.sampleRate, from: 40, to: 12_000),
+        bands: Self.bands, size: Self.size, sampleRate: Self.sampleRate, from: 40, to: Self.highest),
       shape: [Self.bands, Self.size / 2 + 1])
   }
 

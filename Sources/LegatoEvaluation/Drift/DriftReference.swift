@@ -64,17 +64,22 @@ public struct DriftReference: Sendable {
   }
 
   /// What makes the reference less than it should be.
-  public var warnings: [String] {
+  public var warnings: [String] { warnings() }
+
+  /// The same for generations of other lengths.
+  ///
+  /// - Parameter seconds: how long a recording should be.
+  public func warnings(lasting seconds: Double = 360) -> [String] {
     var warnings: [String] = []
     if recordings.count < 64 {
       warnings.append(
         "the reference holds \(recordings.count) recordings; with fewer than 64 the spread of real music is uncertain"
       )
     }
-    let short = rows.count { Double($0.count + 1) * stretchSeconds <= 360 }
+    let short = rows.count { Double($0.count + 1) * stretchSeconds <= seconds }
     if short > 0 {
       warnings.append(
-        "\(short) of \(recordings.count) real recordings hold less than six minutes in whole stretches; "
+        "\(short) of \(recordings.count) real recordings hold less than \(seconds == 360 ? "six minutes" : "\(Estimate.digits(seconds)) s") in whole stretches; "
           + "late stretches are compared with what is there")
     }
     return warnings

@@ -46,7 +46,7 @@ extension MetricTable {
     for label in Set(entries.filter(\.isOneOfSeveral).map(\.label)).sorted()
     where !groups.contains(where: { $0.label == label }) {
       remarks.append(
-        "\(label): no mean over its trainings, which have other counts of sounds or vectors and stand in tables of their own"
+        "\(label): no mean over all its trainings: some have other counts of sounds or vectors, or too few for this figure"
       )
     }
     for entry in entries {

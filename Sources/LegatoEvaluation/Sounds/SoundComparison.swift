@@ -214,7 +214,9 @@ public struct SoundComparison {
     if fit.value < 0 {
       warnings.append("the extrapolated distance is negative: at these counts nothing tells both sets apart")
     }
-    if let explained = fit.explained, explained < 0.5 {
+    // Where there is hardly a bias, noise is all that is left to explain.
+    let bias = abs(fit.slope) / Double(max(1, fit.points.last?.samples ?? 1))
+    if let explained = fit.explained, explained < 0.5, bias > 0.05 * abs(fit.value) {
       warnings.append(
         "the distances of parts are hardly a line in 1/n (R² \(Estimate.digits(explained))); give more sounds"
       )

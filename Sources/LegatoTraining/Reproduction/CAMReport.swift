@@ -45,10 +45,7 @@ public struct CAMReport: Sendable {
 
       \(settings)
 
-      ## Losses
-
-      \(losses)
-      \(missing)\(warnings)
+      \(losses)\(missing)\(warnings)
       """
   }
 
@@ -140,7 +137,7 @@ public struct CAMReport: Sendable {
   private var material: String {
     let material = outcome.material
     return
-      "Measured on latents \(material.heldOut.prefix(16)), trained on \(material.training.prefix(16)), decoded by the codec \(material.codec.prefix(16)), in patches \(material.embedding.prefix(16)) (fingerprints and SHA-256): another page's distances compare with these where all but the last are the same, and the last nearly is (it differs by rounding between processors)."
+      "Measured on latents \(material.heldOut.prefix(16)), trained on \(material.training.prefix(16)), decoded by the codec \(material.codec.prefix(16)), in patches \(material.embedding.prefix(16)) (fingerprints and SHA-256): another page's distances compare with these where the first three are the same. The last is then fitted on the same music, and is another where a processor rounds otherwise."
   }
 
   /// A pooled distance is led by its worst streams, and blind to what patches do not show.
@@ -231,14 +228,20 @@ public struct CAMReport: Sendable {
         }
       }
     }
+    guard !lines.isEmpty else { return "" }
     return
-      (["Held out, after a clean past and after one as noised as in training, by row and seed:", ""]
-      + lines.map { "- \($0.name): \($0.text)" }).joined(separator: "\n")
+      ([
+        "## Losses", "",
+        "Held out, after a clean past and after one as noised as in training, by row and seed:", "",
+      ]
+      + lines.map { "- \($0.name): \($0.text)" }).joined(separator: "\n") + "\n"
   }
 
   private var missing: String {
-    (outcome.missing.isEmpty
-      ? "" : "\nStill to be done by the same command: \(outcome.missing.joined(separator: "; ")).\n")
+    guard !outcome.missing.isEmpty || !outcome.failures.isEmpty else { return "" }
+    return "\n## Still to be done\n"
+      + (outcome.missing.isEmpty
+        ? "" : "\nBy the same command: \(outcome.missing.joined(separator: "; ")).\n")
       + outcome.failures.map { "\nFailed: \($0)\n" }.joined()
   }
 
@@ -247,7 +250,7 @@ public struct CAMReport: Sendable {
     for warning in outcome.results.flatMap(\.report.warnings) where !all.contains(warning) {
       all.append(warning)
     }
-    return all.isEmpty ? "" : "\n" + all.map { "- \($0)\n" }.joined()
+    return all.isEmpty ? "" : "\n## Cautions\n\n" + all.map { "- \($0)\n" }.joined()
   }
 
   /// Distance by position, a line for each system, a band from the lowest to the highest of several seeds.
@@ -282,7 +285,7 @@ extension SamplerKind {
   fileprivate var lossText: String {
     switch self {
     case .flow: "mean squared error of a flow's velocity"
-    case .flowMap: "the same of a flow map, with its distillation"
+    case .flowMap: "mean squared error of a flow map's velocity, with its distillation"
     case .diffusion: "mean squared error of a diffusion's noise"
     case .mixture: "negative log-likelihood of a mixture, nats a dimension"
     case .codes: "cross-entropy of codes, nats a code"

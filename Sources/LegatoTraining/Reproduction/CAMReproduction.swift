@@ -156,8 +156,7 @@ public struct CAMReproduction: Sendable {
     return Outcome(
       results: results, missing: missing, failures: jobs.compactMap { failures[$0.name] }, real: real.control,
       recorded: real.recorded, material: material,
-      // Pieces are as long as what plays.
-      warnings: real.reference.warnings.filter { !$0.contains("less than six minutes") })
+      warnings: real.reference.warnings(lasting: experiment.playing.seconds))
   }
 
   // MARK: Data

@@ -15,12 +15,15 @@ public enum StopSignal {
   private static let received = Atomic<Int32>(0)
   /// Milliseconds of the monotonic clock at the first Ctrl-C.
   private static let firstInterrupt = Atomic<Int>(0)
+  /// Milliseconds within which a second Ctrl-C is the first, passed on by a launcher.
+  static let sameWithin = Atomic<Int>(300)
 
   /// Begins to listen. Call once, before training; harmless when repeated.
   public static func install() {
     // The handler may only touch what is already initialised: lazy initialisation is not safe in a signal.
     _ = received.load(ordering: .relaxed)
     _ = firstInterrupt.load(ordering: .relaxed)
+    _ = sameWithin.load(ordering: .relaxed)
     signal(SIGINT, handler)
     signal(SIGTERM, handler)
   }
@@ -53,7 +56,7 @@ public enum StopSignal {
     let first = firstInterrupt.load(ordering: .relaxed)
     if first == 0 {
       firstInterrupt.store(now, ordering: .relaxed)
-    } else if now - first > 300 {
+    } else if now - first > sameWithin.load(ordering: .relaxed) {
       // A launcher that passes Ctrl-C on makes two of one; those come together and count once.
       _exit(130)
     }

@@ -99,20 +99,30 @@ public struct RecordingList: Sendable {
 
   /// Names below a folder of what may be recordings, through links too; what is hidden is left out.
   ///
-  /// - Parameter above: folders that lead here, so that a link to one of them ends.
-  private static func names(in folder: String, above: Set<String> = []) -> [String] {
-    let own = URL(fileURLWithPath: folder).resolvingSymlinksInPath().path
-    guard !above.contains(own), let names = try? FileManager.default.contentsOfDirectory(atPath: own) else {
-      return []
-    }
-    return names.filter { !$0.hasPrefix(".") }.flatMap { name in
-      var isFolder: ObjCBool = false
-      let exists = FileManager.default.fileExists(atPath: "\(own)/\(name)", isDirectory: &isFolder)
-      if exists, isFolder.boolValue {
-        return Self.names(in: "\(own)/\(name)", above: above.union([own])).map { "\(name)/\($0)" }
+  /// A folder that several ways lead to is listed once, by the way without links where there is one: its recordings are no copies, and
+  /// keep their names when a link to them comes.
+  private static func names(in folder: String) -> [String] {
+    let files = FileManager.default
+    var (found, seen) = ([String](), Set<String>())
+    // As they precede a name: "a/b/".
+    var (folders, links) = ([""], [String]())
+    while let prefix = folders.popLast() ?? (links.isEmpty ? nil : links.removeFirst()) {
+      let own = URL(fileURLWithPath: "\(folder)/\(prefix)").resolvingSymlinksInPath().path
+      guard seen.insert(own).inserted, let names = try? files.contentsOfDirectory(atPath: own) else {
+        continue
       }
-      return extensions.contains((name as NSString).pathExtension.lowercased()) ? [name] : []
+      for name in names.sorted() where !name.hasPrefix(".") {
+        let path = "\(own)/\(name)"
+        var isFolder: ObjCBool = false
+        if files.fileExists(atPath: path, isDirectory: &isFolder), isFolder.boolValue {
+          let isLink = (try? files.destinationOfSymbolicLink(atPath: path)) != nil
+          if isLink { links.append("\(prefix)\(name)/") } else { folders.append("\(prefix)\(name)/") }
+        } else if extensions.contains((name as NSString).pathExtension.lowercased()) {
+          found.append(prefix + name)
+        }
+      }
     }
+    return found
   }
 
   /// Of two recordings and more, one is trained on and one is not.
