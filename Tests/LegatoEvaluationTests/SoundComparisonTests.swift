@@ -248,7 +248,9 @@ private struct PairEmbedder: AudioEmbedder {
       ])
     let entry = try #require((table["entries"] as? [[String: Any]])?.first)
     #expect(
-      Set(entry.keys) == ["label", "source", "count", "value", "halves", "real", "fit", "warnings"])
+      Set(entry.keys) == [
+        "label", "source", "one_of_several", "count", "value", "halves", "real", "fit", "warnings",
+      ])
     #expect(
       Set(try #require(entry["fit"] as? [String: Any]).keys) == [
         "value", "slope", "r_squared", "points", "with_replacement",
