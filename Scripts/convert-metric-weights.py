@@ -14,10 +14,13 @@ import pickle
 import re
 import sys
 
-import numpy
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+try:
+    import numpy
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file, save_file
+except ImportError as error:
+    sys.exit(f"convert-metric-weights: {error.name} is not installed here. First: pip install torch numpy safetensors")
 
 
 class Unfit(Exception):

@@ -294,9 +294,9 @@ import Testing
   }
 
   /// The distillation's gradient: that of the slope, with what it aims at held still.
-  @Test func aFlowMapsDistillationAimsAtAConstant() throws {
+  @Test(arguments: [1, 3]) func aFlowMapsDistillationAimsAtAConstant(draws: Int) throws {
     let model = try Self.model(.flowMap)
-    let objective = try #require(Self.objective(.flowMap, draws: 1) as? FlowMapObjective)
+    let objective = try #require(Self.objective(.flowMap, draws: draws) as? FlowMapObjective)
     let (batch, engine, torch) = (Self.batch(), CPUEngine(threads: 1), try TorchBackend(device: .cpu))
     let rows = batch.items * batch.positions
     func z(_ backend: any Backend) -> Tensor { Self.z(model, rows, on: backend) }
@@ -306,6 +306,7 @@ import Testing
     for (a, b) in zip(ours, losses.floats()) { #expect(abs(a - b) <= 2e-4 * max(1, abs(b)), "\(a) and \(b)") }
     try torch.backward(losses.mean(axis: 0))
     let aim = objective.slopes(model, z: z(engine), batch, on: engine, random: Self.random).aim.floats()
+    #expect(aim.count == rows * draws * batch.dimension)
     try Self.expectGradients(of: model, on: torch) { model in
       let found = objective.slopes(model, z: z(engine), batch, on: engine, random: Self.random).slope.floats()
       return zip(found, aim).reduce(0) { $0 + Double(($1.0 - $1.1) * ($1.0 - $1.1)) } / Double(found.count)

@@ -150,7 +150,9 @@ public struct SoundComparison {
           $0.warnings.append("the distance is negative: at these counts nothing tells both sets apart")
         }
         if self.kernel.bandwidth == 0 {
-          $0.warnings.append("more than half of the reference's vectors are alike; the kernel has no width")
+          $0.warnings.append(
+            "more than half of the reference's vectors are alike: their median distance is 0, and the kernel has the width 1 instead, so this compares with no other KAD"
+          )
         }
         let most = max(set.rowCount, self.reference.rowCount)
         if most > KernelAudioDistance.limit {

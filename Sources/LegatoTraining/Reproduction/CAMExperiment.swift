@@ -64,7 +64,7 @@ public struct CAMExperiment: Sendable {
       settings: ["model.transform.kind=gaussian-replacement"]),
     Row(
       name: "one-step", text: "CAM with a flow map: one evaluation a latent",
-      settings: ["model.sampler.kind=flow-map"]),
+      settings: ["model.sampler.kind=flow-map", "model.sampler.draws=8"]),
   ]
 
   /// Changes with whatever changes what a recipe trains, so that weights of before are not taken for today's.
@@ -134,12 +134,12 @@ public struct CAMExperiment: Sendable {
         "{preset: small, width: 192, heads: 3, layers: 5, window: 128, start_fraction: 0.1, sampler: {width: 256, blocks: 2, draws: 2}, transform: {kind: linear-noise, k_max: 1.0}}"
       case .large: "{preset: cam-150m, transform: {kind: linear-noise, k_max: 1.0}}"
       }
-    let (steps, batch, crop, warmup) =
+    let (steps, batch, crop, warmup, rate) =
       switch scale {
-      case .toy: (4, 2, 60, 1)
+      case .toy: (4, 2, 60, 1, "1e-3")
       // Small batches: the first thousands of updates are worth more than their accuracy.
-      case .small: (2500, 4, 384, 100)
-      case .large: (400_000, 32, 768, 1000)
+      case .small: (2500, 4, 384, 100, "1.5e-3")
+      case .large: (400_000, 32, 768, 1000, "1e-4")
       }
     return try Recipe(
       yaml: """
@@ -150,7 +150,7 @@ public struct CAMExperiment: Sendable {
         steps: \(steps)
         batch_size: \(batch)
         data: {latents: latents, crop_frames: \(crop)}
-        optimizer: {learning_rate: \(scale == .small ? "1.5e-3" : "1e-3"), betas: [0.9, 0.95], weight_decay: 0.02, clip: 1.0, warmup_steps: \(warmup), schedule: cosine, final_fraction: 0.03}
+        optimizer: {learning_rate: \(rate), betas: [0.9, 0.95], weight_decay: 0.02, clip: 1.0, warmup_steps: \(warmup), schedule: cosine, final_fraction: 0.03}
         ema: {decay: \(scale == .toy ? 0.5 : scale == .small ? 0.995 : 0.9999)}
         checkpoint: {every_steps: 0, every_minutes: 3, keep: 1}
         evaluate: {every_steps: \(max(1, steps / 4)), batches: \(scale == .toy ? 1 : 12)}
