@@ -177,7 +177,7 @@ private struct PairEmbedder: AudioEmbedder {
     let silent = try set([[Float](repeating: 0, count: 40), [Float](repeating: 0, count: 40)])
     let value = try SoundComparison(reference: silent).tables([candidate("x", silent)])
     #expect(value.allSatisfy { $0.entries[0].value.value.isFinite })
-    #expect(value.flatMap { $0.entries[0].warnings }.contains { $0.contains("no width") })
+    #expect(value.flatMap { $0.entries[0].warnings }.contains { $0.contains("the kernel has the width 1") })
   }
 }
 
