@@ -28,8 +28,9 @@ struct ReproduceCAM: ParsableCommand {
       A row that is finished is kept and not done again, unless its recipe, its data or what is measured changes; one that is stopped \
       goes on where it was. So the same command, typed again, gets farther. `toy` takes minutes and shows only that everything runs; \
       `small` takes two cores 12 minutes for a row of the usual kind where they compute in bf16 (AVX-512 BF16 or AMX), 25 to 30 where not, \
-      and up to twice that for mar, rf and one-step; `large` has the published size and number of updates. The same command side by side, in two terminals and each with --threads 1, trains 1.4 times \
-      as many rows of `small` in an hour as one with two threads: neither takes a row that the other is at work on.
+      and up to twice that for mar, rf and one-step; `large` has the published size and number of updates. The same command side by \
+      side, in two terminals and each with --threads 1, trains 1.4 times as many rows of `small` in an hour as one with two threads: \
+      neither takes a row that the other is at work on.
 
       With --results, what finished rows came to lies in a folder that can be kept when the rest is lost, and copied to another machine: \
       there the music is made again, and no row that is in it.

@@ -65,7 +65,8 @@ import Testing
       let seconds = try #require(row["seconds"] as? [String: Any])
       #expect((seconds["training"] == nil) == (name == "cam-clean"), "\(name)")
     }
-    // A row that is kept stands for what today's code would make: where training, playing or measuring changed, so does this.
+    // A row that is kept stands for what today's code would make. Four updates tell another learning rate, order of data or
+    // measurement; another EMA, clipping, weight decay or betas they do not.
     for (name, noised, distance) in [("cam", 2.25023, 349.447), ("givt-noise", 1.79728, 416.2)] {
       let row = try #require(rows.first { $0["row"] as? String == name })
       let loss = try #require((row["losses"] as? [String: Double])?["validation_noised"])
